@@ -1,0 +1,100 @@
+/* What differs between computing on the host and on a GPU, as one small table of functions.
+ *
+ *   device_host.c   ref and cpu rows: memory is the heap, a launch computes at once
+ *   device_cuda.c   cuda rows: a launch replays the slot's own captured graph
+ *
+ * Who calls what, in order:
+ *   open                device_open
+ *   plan                allocate/release for packed weights; rows prepare
+ *   slot_new            allocate(_pinned), then record
+ *   frame               launch, then wait
+ *   infer, validate     transfer, compute, transfer
+ *   slot_free           forget, then release(_pinned)
+ *   close               close
+ *
+ * After record, launch, wait and compute allocate nothing, but for a pinned buffer that grows the
+ * first time that a larger pageable picture comes.
+ */
+#ifndef POSENET_ENGINE_DEVICE_H
+#define POSENET_ENGINE_DEVICE_H
+
+#include "engine/view.h"
+#include "kernels/decode/decode.h"
+#include "kernels/op.h"
+#include "kernels/pack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct device device;
+struct slot; /* engine/slot.h */
+
+typedef struct device_calls {
+    void (*close)(device *d);
+
+    /* Memory that rows read and write, aligned to 256 bytes, not cleared. Also the pack cache's. */
+    status (*allocate)(device *d, size_t bytes, void **out);
+    void (*release)(device *d, void *memory); /* NULL is fine */
+
+    /* Host memory, cleared, aligned to 64 bytes, from which the device copies at full speed. */
+    status (*allocate_pinned)(device *d, size_t bytes, void **out);
+    void (*release_pinned)(device *d, void *memory); /* NULL is fine */
+
+    /* Copies every element between any two views (host or device memory, any strides, fp32 or
+     * fp16; same dims) and returns when it is done. May be slow: it is not on a frame's way. */
+    status (*transfer)(device *d, const view *from, const view *to);
+
+    /* Makes a slot ready to be launched. Its plan, arena, host descriptor and host results are
+     * there; this one makes `s->run` (where rows find them on this device) and, on a GPU, runs
+     * every work once and captures the frame: picture upload apart, descriptor up, works, poses
+     * and counts down. Keeps what it needs in s->recorded. */
+    status (*record)(device *d, struct slot *s);
+    void (*forget)(device *d,
+                   struct slot *s); /* releases that; fine if record failed or never ran */
+
+    /* Starts the frame that s->images, s->image_count and s->options describe, and fills s->ledger.
+     * What is not usable as it is, is uploaded (pageable host memory through the slot's pinned
+     * buffer), streams of device pictures are waited for on the device. wait returns when poses and
+     * counts are in s->poses and s->counts. */
+    status (*launch)(device *d, struct slot *s);
+    status (*wait)(device *d, struct slot *s);
+
+    /* Computes works first..first+count-1 of the slot's plan from what its arena holds, and returns
+     * when they are done: infer, validate and step-by-step runs. The host descriptor is used as it
+     * is, as in launch. With s->microseconds every work is timed. */
+    status (*compute)(device *d, struct slot *s, int first, int count);
+
+    /* Decodes heads that lie in device memory: images i of the batch to poses[i * capacity] and
+     * counts[i], in host memory. Checked before (decode_check, decode_check_options). NULL where
+     * device memory is host memory. */
+    status (*decode)(device *d, const decode_heads *heads, const decode_options *options,
+                     int capacity, pose *poses, int *counts);
+} device_calls;
+
+/* An implementation puts this first in a struct of its own. */
+struct device {
+    const device_calls *calls;
+    device_kind kind;
+    int blocking;   /* wait sleeps instead of spinning */
+    void *rows;     /* prepare_context.device: what a GPU's rows share; NULL on the host */
+    char name[128]; /* "cpu", "cuda:0 (NVIDIA H100)" */
+};
+
+/* The ref or the cpu device in *out. */
+status device_host_open(device_kind kind, device **out) STATUS_MUST_CHECK;
+
+/* GPU `index` in *out; STATUS_DEVICE with one sentence if there is no such GPU, driver or library.
+ * engine/device_cuda.c, or device_none.c in a build without CUDA. */
+status device_cuda_open(int index, device **out) STATUS_MUST_CHECK;
+
+/* Waits for nothing: no slot may be in flight. NULL and a null device are fine. */
+void device_close(device **d);
+
+/* The pack cache's memory on this device. */
+pack_memory device_pack_memory(device *d);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
