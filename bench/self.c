@@ -19,6 +19,7 @@ typedef struct session {
     int frame; /* measures frames, not the network alone */
     int batch;
     posenet_tensor input, heads[POSENET_HEADS];
+    double idle_mib; /* the process before open */
     posenet_image *images;
     posenet_pose *poses;
     int *counts;
@@ -29,6 +30,13 @@ static double now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static double peak_mib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
 }
 
 static cJSON *failure(const char *why)
@@ -136,6 +144,7 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
     settings.precision = (posenet_precision)precision;
     s->frame = !strcmp(text_of(command, "measure", "network"), "frame");
 
+    s->idle_mib = peak_mib();
     double start = now_ms();
     if (posenet_open(&s->engine, &settings)) return failure(posenet_last_error());
     double open_ms = now_ms() - start;
@@ -199,12 +208,10 @@ static cJSON *command_time(session *s, const cJSON *command)
     return reply;
 }
 
-static cJSON *command_memory(void)
+static cJSON *command_memory(const session *s)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     cJSON *reply = success();
-    cJSON_AddNumberToObject(reply, "peak_mib", (double)usage.ru_maxrss / 1024);
+    cJSON_AddNumberToObject(reply, "peak_mib", peak_mib() - s->idle_mib);
     return reply;
 }
 
@@ -220,7 +227,7 @@ static cJSON *answer(session *s, const char *line, posenet_device device)
     else if (!strcmp(what, "time"))
         reply = command_time(s, command);
     else if (!strcmp(what, "memory"))
-        reply = command_memory();
+        reply = command_memory(s);
     else
         reply = failure("unknown command");
     cJSON_Delete(command);

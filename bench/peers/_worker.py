@@ -50,11 +50,17 @@ def wants_nchw(shape):
     return shape[1] == 3 and shape[3] != 3
 
 
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 class Loop:
     def __init__(self, make, variant):
         self.make, self.variant, self.runtime, self.case = make, variant, None, None
+        self.idle_mib = 0.0
 
     def open(self, command):
+        self.idle_mib = peak_mib()
         start = time.perf_counter()
         self.case = command
         self.runtime = self.make(self.variant, command)
@@ -79,7 +85,7 @@ class Loop:
         return {"ms": samples}
 
     def memory(self, _command):
-        return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        return {"peak_mib": peak_mib() - self.idle_mib}
 
     def answer(self, line):
         command = json.loads(line)

@@ -1,0 +1,49 @@
+"""Rivals with a known fault, for tests/bench_test.py: the engine's own worker behind a thin wrapper.
+
+planted-same   passes everything on         planted-slow     doubles every time by sleeping
+planted-wrong  adds 1 % to one head         planted-absent   says that it is not installed
+planted-dead   ends in the middle of open   planted-babble   answers with something that is no JSON
+"""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+KINDS = ["same", "slow", "wrong", "absent", "dead", "babble"]
+
+if sys.argv[1:] == ["--list"]:
+    print(json.dumps({"variants": [{"name": "planted-" + k, "device": "cpu"} for k in KINDS]}))
+    sys.exit(0)
+
+kind = sys.argv[1].removeprefix("planted-")
+if kind == "absent":
+    sys.stdin.readline()
+    print(json.dumps({"ok": False, "missing": True, "why": "planted: not installed"}), flush=True)
+    sys.exit(0)
+if kind == "dead":
+    sys.stdin.readline()
+    sys.exit(3)
+if kind == "babble":
+    sys.stdin.readline()
+    print("hello", flush=True)
+    sys.exit(0)
+
+engine = subprocess.Popen([os.environ["POSENET_BENCH"], "--worker", "cpu"], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for line in sys.stdin:
+    engine.stdin.write(line)
+    engine.stdin.flush()
+    reply = json.loads(engine.stdout.readline())
+    command = json.loads(line)
+    if kind == "slow" and "ms" in reply:
+        time.sleep(sum(reply["ms"]) / 1e3)
+        reply["ms"] = [2 * t for t in reply["ms"]]
+    if kind == "wrong" and command["command"] == "infer":
+        path = os.path.join(command["output"], "offsets.f32")
+        (np.fromfile(path, np.float32) * np.float32(1.01)).tofile(path)
+    print(json.dumps(reply), flush=True)
+engine.stdin.close()
+engine.wait()
