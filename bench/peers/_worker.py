@@ -89,6 +89,8 @@ class Loop:
 
     def answer(self, line):
         command = json.loads(line)
+        if command["command"] in ("infer", "time") and self.runtime is None:
+            return {"ok": False, "why": command["command"] + " before open"}
         verbs = {"open": self.open, "infer": self.infer, "time": self.time, "memory": self.memory}
         try:
             return dict(ok=True, **verbs[command["command"]](command))
