@@ -1,0 +1,48 @@
+// OP_COPY on the device: the same elements in memory order, converted to the output's type.
+#include "kernels/cuda/element.cuh"
+#include "kernels/rows.h"
+
+namespace {
+
+struct compute_copy {
+    cuda_view x, y;
+
+    __device__ void operator()(unsigned i) const
+    {
+        element_store(y.data, y.type, i, element_load(x.data, x.type, i));
+    }
+};
+
+int covers(const network *net, int first, precision)
+{
+    const step *s = &net->steps[first];
+    return s->op == OP_COPY && cuda_countable(net, s);
+}
+
+status enqueue(const work *w, const network *net, const run *r)
+{
+    const tensor *t = &net->tensors[net->steps[w->first].output];
+    compute_copy compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r)};
+    if (compute.x.type == compute.y.type) {
+        return cuda_check(cudaMemcpyAsync(compute.y.data, compute.x.data, tensor_bytes(t),
+                                          cudaMemcpyDeviceToDevice,
+                                          static_cast<cudaStream_t>(r->stream)),
+                          "copying a tensor");
+    }
+    return launch_each(w, net, r, compute, tensor_count(t));
+}
+
+} // namespace
+
+extern "C" const row copy_cuda = {
+    .name = "copy_cuda",
+    .device = DEVICE_CUDA,
+    .covers = covers,
+    .prepare = cuda_operands_prepare,
+    .enqueue = enqueue,
+    .release = cuda_operands_release,
+    .estimate = nullptr,
+    .limit = 0,
+    .limit_fp16 = 0,
+    .limit_because = "a copy, or one rounding to nearest even",
+};
