@@ -9,7 +9,7 @@
 #define FN static inline
 #endif
 
-enum { PRIM = 24, HEAD = 24, SCENE = 64, OWNERS = 7, MAX_PRIMS = 288, TILE = 16 };
+enum { PRIM = 24, HEAD = 36, SCENE = 64, OWNERS = 7, MAX_PRIMS = 288, TILE = 16 };
 enum { P_K = 8, P_SPLIT = 9, P_A = 10, P_B = 13, P_PATTERN = 16, P_SCALE = 17, P_C = 18, P_KIND = 21, P_OWNER = 22, P_GLOSS = 23 };
 enum { KIND_PLAIN, KIND_FACE, KIND_HAIR, KIND_CLOTH, KIND_SHIRT, KIND_BOX };
 enum { S_CAM = 0, S_RIGHT = 3, S_UP = 6, S_FORWARD = 9, S_FOCAL = 12, S_CX, S_CY, S_LIGHT, S_LIGHT_RGB = 18, S_AMB_UP = 21, S_AMB_DOWN = 24,
@@ -110,7 +110,7 @@ FN V wall(const float *s, float u, float v, int which) {
 FN V clutter(const float *s, float x, float y) {
     V c = mix(ld(s + S_C1), ld(s + S_C2), clampf(y + 0.3f * (x - 0.5f), 0, 1));
     for (int level = 0; level < 4; level++) {
-        float n = 2.0f + 2.5f * level * level;
+        float n = 1.2f + 1.5f * level * level;
         float angle = 6.2832f * hash3(level, (int)s[S_SEED], 77), ca = cosf(angle), sa = sinf(angle);
         float u = (ca * x - sa * y) * n + 31, v = (sa * x + ca * y) * n + 17;
         int cu = (int)floorf(u), cv = (int)floorf(v), seed = (int)s[S_SEED] + level * 101;
@@ -162,9 +162,7 @@ FN float field(const float *prims, const short *list, int n, V p, int *which, fl
 // How much of the light from direction `d` reaches `o` (1: all): nearest passage of the ray by each round cone.
 FN float light_reaches(const float *prims, const float *bounds, int n, V o, V d, float soft, int skip) {
     float lit = 1;
-    int per = n;                                                                                       // owners are contiguous; see `first`
-    (void)per;
-    int i = 0;
+    int i = 0;                                                                                         // owners are contiguous; bounds: centre, radius, end
     while (i < n) {
         const float *q = prims + i * PRIM;
         int owner = (int)q[P_OWNER];
@@ -231,8 +229,12 @@ FN V albedo(const float *q, const float *heads, V p, float along, V *normal) {
         float u, v;
         V d = p - a;
         if (kind == KIND_SHIRT && owner < OWNERS - 1) {                                                // in the frame of the chest
-            const float *h = heads + owner * HEAD;                                                     // turned with the head's yaw only roughly
-            u = dot(d, vec(h[9], 0, -h[3])) + dot(d, vec(h[3], 0, h[9])); v = d.y;
+            const float *h = heads + owner * HEAD;                                                     // left 24-26, up 27-29, neck 30-32, opening 33, scoop 34, badge 35
+            V l = ld(h + 24), up = ld(h + 27), c = p - ld(h + 30);
+            float front = dot(c, vec(l.y * up.z - l.z * up.y, l.z * up.x - l.x * up.z, l.x * up.y - l.y * up.x));
+            u = dot(c, l); v = dot(c, up);
+            if (front > 0.02f && (fabsf(u) < h[33] || u * u + (v - 0.02f) * (v - 0.02f) < h[34] * h[34])) return ld(q + P_B);
+            if (front > 0.02f && fabsf(u) < h[35] && fabsf(v + 0.22f) < h[35] * 0.6f) return mix(ld(q + P_C), ld(q + P_A), pattern(3, u * 25, v * 25, seed));
         } else if (kind == KIND_BOX) { u = d.x + d.y; v = d.z + d.y; }
         else { V side = d - ba * along; u = along * len; v = atan2f(side.x, side.z + 0.3f * side.y) * 0.12f; }
         if (along <= q[P_SPLIT]) base = mix(base, ld(q + P_C), pattern((int)q[P_PATTERN], v * q[P_SCALE], u * q[P_SCALE], seed));
@@ -246,7 +248,7 @@ FN V albedo(const float *q, const float *heads, V p, float along, V *normal) {
 }
 
 struct Hit { float depth; int owner; };
-FN V shade(const float *s, const float *prims, const float *heads, const float *bounds, int n, V p, V normal, V view, V base, float gloss, int skip) {
+FN V shade(const float *s, const float *prims, const float *bounds, int n, V p, V normal, V view, V base, float gloss, int skip) {
     V light = ld(s + S_LIGHT);
     float facing = dot(normal, light), lit = 0;
     if (facing > -0.25f) {
@@ -258,7 +260,7 @@ FN V shade(const float *s, const float *prims, const float *heads, const float *
     float spec = gloss * lit * powf(fmaxf(dot(half, normal), 0), 24);
     return base * (amb + ld(s + S_LIGHT_RGB) * lit) + ld(s + S_LIGHT_RGB) * spec;
 }
-FN V background(const float *s, const float *prims, const float *heads, const float *bounds, int n, V o, V d, float x, float y, float *depth) {
+FN V background(const float *s, const float *prims, const float *bounds, int n, V o, V d, float x, float y, float *depth) {
     int kind = (int)s[S_KIND];
     *depth = 1e4f;
     if (kind == CLUTTER) return clutter(s, x, y);
@@ -280,10 +282,10 @@ FN V background(const float *s, const float *prims, const float *heads, const fl
     if (side == 2) return ld(s + S_C1) * 0.9f;
     if (side >= 0) {
         V normal = side == 1 ? vec(d.x > 0 ? -1 : 1, 0, 0) : vec(0, 0, -1);
-        return shade(s, prims, heads, bounds, n, p, normal, d, side == 1 ? wall(s, p.z, p.y, 1) : wall(s, p.x, p.y, 0), 0, -1);
+        return shade(s, prims, bounds, n, p, normal, d, side == 1 ? wall(s, p.z, p.y, 1) : wall(s, p.x, p.y, 0), 0, -1);
     }
     V c = ground(s, p);
-    V out = shade(s, prims, heads, bounds, n, p, vec(0, 1, 0), d, c, 0.05f, -1);
+    V out = shade(s, prims, bounds, n, p, vec(0, 1, 0), d, c, 0.05f, -1);
     out = out * (0.45f + 0.55f * light_reaches(prims, bounds, n, p, vec(0, 1, 0), 0.7f, -1));          // darker under bodies
     return kind == OUTDOORS ? mix(out, ld(s + S_C2), ramp(8, 60, t) * s[S_FOG]) : out;
 }
@@ -307,11 +309,11 @@ FN V trace(const float *s, const float *prims, const float *heads, const float *
             V base = albedo(q, heads, p, along, &normal);
             hit->owner = (int)q[P_OWNER];
             hit->depth = t * dot(d, ld(s + S_FORWARD));
-            return shade(s, prims, heads, bounds, n, p, normal, d, base, q[P_GLOSS], which);
+            return shade(s, prims, bounds, n, p, normal, d, base, q[P_GLOSS], which);
         }
         t += dist * 0.92f;
     }
-    V c = background(s, prims, heads, bounds, n, o, d, px / w, py / h, &back);
+    V c = background(s, prims, bounds, n, o, d, px / w, py / h, &back);
     hit->depth = back;
     return c;
 }
@@ -344,7 +346,7 @@ FN bool meets(Cone k, const float *q, float *near, float *far) {
 FN void pixel(const float *s, const float *prims, const float *heads, const float *bounds, int n, const short *list, int count, float near, float far,
               int x, int y, int w, int h, int ss, float *rgb, uint8_t *id, float *depth) {
     V sum = vec(0, 0, 0);
-    Hit hit;
+    Hit hit = {0, -1};
     for (int j = 0; j < ss; j++)
         for (int i = 0; i < ss; i++) {
             V c = trace(s, prims, heads, bounds, n, list, count, near, far, x + (i + 0.5f) / ss - 0.5f, y + (j + 0.5f) / ss - 0.5f, w, h, &hit);
