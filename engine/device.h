@@ -48,7 +48,8 @@ typedef struct device_calls {
     /* Makes a slot ready to be launched. Its plan, arena, host descriptor and host results are
      * there; this one makes `s->run` (where rows find them on this device) and, on a GPU, runs
      * every work once and captures the frame: picture upload apart, descriptor up, works, poses
-     * and counts down. Keeps what it needs in s->recorded. */
+     * and counts down. Keeps what it needs in s->recorded.
+     * s->images is not filled yet: a warm-up needs a picture of its own. */
     status (*record)(device *d, struct slot *s);
     void (*forget)(device *d,
                    struct slot *s); /* releases that; fine if record failed or never ran */
@@ -61,8 +62,8 @@ typedef struct device_calls {
     status (*wait)(device *d, struct slot *s);
 
     /* Computes works first..first+count-1 of the slot's plan from what its arena holds, and returns
-     * when they are done: infer, validate and step-by-step runs. The host descriptor is used as it
-     * is, as in launch. With s->microseconds every work is timed. */
+     * when they are done: infer, validate and step-by-step runs. Where preprocess is among them,
+     * pictures are uploaded as in launch. With s->microseconds every work is timed. */
     status (*compute)(device *d, struct slot *s, int first, int count);
 
     /* Decodes heads that lie in device memory: images i of the batch to poses[i * capacity] and

@@ -37,12 +37,16 @@ typedef struct slot {
     slot_image *images;
     decode_options options;
 
-    /* The descriptor as rows read it, and results: pinned host memory, the batch long (poses:
-     * batch * plan->max_poses). */
-    picture *pictures;
-    decode_options *row_options;
-    pose *poses;
-    int *counts;
+    /* What rows read, filled by launch and compute, and what they write: two blocks of pinned
+     * host memory, so that a device moves each as one. pictures and counts are the batch long,
+     * poses batch * plan->max_poses. Images without a frame (image_count < batch) are decoded, too.
+     */
+    void *descriptor, *results;
+    size_t descriptor_bytes, results_bytes;
+    picture *pictures;           /* in descriptor */
+    decode_options *row_options; /* in descriptor */
+    pose *poses;                 /* in results */
+    int *counts;                 /* in results */
 
     /* Pinned host memory lent to the caller, or where pageable pictures are staged. */
     unsigned char *frame;
