@@ -1,0 +1,189 @@
+/* Option values: each function reads one kind of text, and says what it should have been. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/options.h"
+
+typedef struct choice {
+    const char *name;
+    int value;
+} choice;
+
+/* Which of the choices the first `length` bytes of `text` name, or -1. */
+static int choose(const choice *choices, int count, const char *text, size_t length)
+{
+    for (int i = 0; i < count; i++)
+        if (strlen(choices[i].name) == length && memcmp(choices[i].name, text, length) == 0)
+            return choices[i].value;
+    return -1;
+}
+
+static int read_whole(const char *text, long low, long high, int *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    long value = strtol(text, &end, 10);
+    if (*end || value < low || value > high) return 0;
+    *out = (int)value;
+    return 1;
+}
+
+static int read_real(const char *text, float *out)
+{
+    char *end;
+    if (!strchr("0123456789.+-", *text) || strpbrk(text, "xX")) return 0;
+    float value = strtof(text, &end);
+    if (end == text || *end || !isfinite(value)) return 0;
+    *out = value;
+    return 1;
+}
+
+/* ---- plain values --------------------------------------------------------------------------- */
+
+status take_flag(const option *o, const char *value)
+{
+    (void)value;
+    *(int *)o->target = 1;
+    return STATUS_OK;
+}
+
+status take_text(const option *o, const char *value)
+{
+    if (!*value) return fail(STATUS_ARGUMENT, "%s needs a value, %s", o->name, o->value);
+    *(const char **)o->target = value;
+    return STATUS_OK;
+}
+
+status take_whole(const option *o, const char *value)
+{
+    if (read_whole(value, (long)o->low, (long)o->high, o->target)) return STATUS_OK;
+    return fail(STATUS_ARGUMENT, "%s needs a whole number from %.0f to %.0f, not \"%s\"", o->name,
+                o->low, o->high, value);
+}
+
+status take_real(const option *o, const char *value)
+{
+    float real;
+    if (!read_real(value, &real) || real < o->low || real > o->high)
+        return fail(STATUS_ARGUMENT, "%s needs a number from %g to %g, not \"%s\"", o->name, o->low,
+                    o->high, value);
+    *(float *)o->target = real;
+    return STATUS_OK;
+}
+
+status take_positive(const option *o, const char *value)
+{
+    float real;
+    if (!read_real(value, &real) || real <= 0.0F)
+        return fail(STATUS_ARGUMENT, "%s needs a number above 0, not \"%s\"", o->name, value);
+    *(float *)o->target = real;
+    return STATUS_OK;
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+status take_size(const option *o, const char *value)
+{
+    posenet_settings *settings = o->target;
+    const char *cross = strchr(value, 'x');
+    char width[8];
+    size_t length = cross ? (size_t)(cross - value) : 0;
+    if (length == 0 || length >= sizeof width)
+        return fail(STATUS_ARGUMENT, "--size needs WxH, such as 513x513, not \"%s\"", value);
+    memcpy(width, value, length);
+    width[length] = '\0';
+    int w, h;
+    if (!read_whole(width, 0, 9999999, &w) || !read_whole(cross + 1, 0, 9999999, &h))
+        return fail(STATUS_ARGUMENT, "--size needs WxH, such as 513x513, not \"%s\"", value);
+    if (w < POSENET_MIN_SIDE || w > POSENET_MAX_SIDE || h < POSENET_MIN_SIDE ||
+        h > POSENET_MAX_SIDE)
+        return fail(STATUS_ARGUMENT, "--size %s: a side must be from %d to %d", value,
+                    POSENET_MIN_SIDE, POSENET_MAX_SIDE);
+    settings->width = w;
+    settings->height = h;
+    return STATUS_OK;
+}
+
+status take_device(const option *o, const char *value)
+{
+    static const choice devices[] = {{"auto", POSENET_DEVICE_AUTO},
+                                     {"cpu", POSENET_DEVICE_CPU},
+                                     {"ref", POSENET_DEVICE_REF},
+                                     {"cuda", POSENET_DEVICE_CUDA}};
+    posenet_settings *settings = o->target;
+    const char *colon = strchr(value, ':');
+    int device = choose(devices, 4, value, colon ? (size_t)(colon - value) : strlen(value));
+    int index = 0;
+    if (colon && (device != POSENET_DEVICE_CUDA || !read_whole(colon + 1, 0, 1023, &index)))
+        device = -1;
+    if (device < 0) return fail(STATUS_ARGUMENT, "--device needs %s, not \"%s\"", o->value, value);
+    settings->device = (posenet_device)device;
+    settings->device_index = index;
+    return STATUS_OK;
+}
+
+status take_precision(const option *o, const char *value)
+{
+    static const choice precisions[] = {{"fp32", POSENET_PRECISION_FP32},
+                                        {"tf32", POSENET_PRECISION_TF32},
+                                        {"fp16", POSENET_PRECISION_FP16}};
+    int precision = choose(precisions, 3, value, strlen(value));
+    if (precision < 0)
+        return fail(STATUS_ARGUMENT, "--precision needs %s, not \"%s\"", o->value, value);
+    ((posenet_settings *)o->target)->precision = (posenet_precision)precision;
+    return STATUS_OK;
+}
+
+status take_normalize(const option *o, const char *value)
+{
+    static const choice rules[] = {{"auto", POSENET_NORMALIZE_AUTO},
+                                   {"mobilenet", POSENET_NORMALIZE_MOBILENET},
+                                   {"resnet", POSENET_NORMALIZE_RESNET},
+                                   {"none", POSENET_NORMALIZE_NONE}};
+    int rule = choose(rules, 4, value, strlen(value));
+    if (rule < 0) return fail(STATUS_ARGUMENT, "--normalize needs %s, not \"%s\"", o->value, value);
+    ((posenet_settings *)o->target)->normalize = (posenet_normalize)rule;
+    return STATUS_OK;
+}
+
+/* ---- options that several commands have ----------------------------------------------------- */
+
+option option_device(posenet_settings *settings)
+{
+    return (option){.name = "--device",
+                    .value = "auto|cpu|ref|cuda[:N]",
+                    .help = "where to compute; auto: cuda if it can run wholly, else cpu;\n"
+                            "ref: plain loops, slow, the definition of every result",
+                    .take = take_device,
+                    .target = settings};
+}
+
+option option_precision(posenet_settings *settings)
+{
+    return (option){.name = "--precision",
+                    .value = "fp32|tf32|fp16",
+                    .help = "default fp16 on cuda, fp32 elsewhere",
+                    .take = take_precision,
+                    .target = settings};
+}
+
+option option_size(posenet_settings *settings)
+{
+    return (option){.name = "--size",
+                    .value = "WxH",
+                    .help = "the network's input, 33..2049 a side; a side that is not\n"
+                            "k * stride + 1 is lowered to one (default: the file's\n"
+                            "fixed size, else 513x513)",
+                    .take = take_size,
+                    .target = settings};
+}
+
+option option_json(const char **path)
+{
+    return (option){.name = "--json",
+                    .value = "FILE|-",
+                    .help = "write JSON there (-: stdout)",
+                    .take = take_text,
+                    .target = path};
+}
