@@ -30,11 +30,6 @@ static status read_from(FILE *file, const char *path, int64_t offset, size_t siz
 
 status file_read_part(const char *path, int64_t offset, size_t size, unsigned char *bytes)
 {
-    int64_t whole = 0;
-    TRY(file_size(path, &whole));
-    if (offset < 0 || offset > whole || (uint64_t)(whole - offset) < size)
-        return fail(STATUS_MODEL, "%s: %zu bytes from %lld on are beyond its end, at %lld", path,
-                    size, (long long)offset, (long long)whole);
     FILE *file = fopen(path, "rb");
     if (!file) return fail(STATUS_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     setvbuf(file, NULL, _IONBF, 0); /* one large read: a buffer of the library's would only copy */

@@ -15,7 +15,7 @@ status file_size(const char *path, int64_t *bytes) STATUS_MUST_CHECK;
 status file_read(const char *path, int64_t most, unsigned char **bytes,
                  size_t *size) STATUS_MUST_CHECK;
 
-/* `size` bytes from `offset` on into `bytes`; the part must lie within the file. */
+/* `size` bytes from `offset` on into `bytes`; a file that ends before is refused. */
 status file_read_part(const char *path, int64_t offset, size_t size,
                       unsigned char *bytes) STATUS_MUST_CHECK;
 

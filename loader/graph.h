@@ -187,6 +187,10 @@ status graph_add_output(graph *g, int value_id) STATUS_MUST_CHECK;
  * value made twice, and an input that nothing makes, naming node and value. */
 status graph_sort(graph *g) STATUS_MUST_CHECK;
 
+/* Sets what kind of elements each node's outputs have, from its inputs; the nodes are sorted.
+ * Refuses a node whose inputs are of kinds that its operator does not take. */
+status graph_set_types(graph *g) STATUS_MUST_CHECK;
+
 /* Product of dims, checked: negative dims, overflow and more than LIMIT_ELEMENTS (loader/limits.h)
  * are refused with `what` in the sentence. */
 status graph_element_count(const int64_t *dims, int rank, const char *what,
