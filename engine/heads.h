@@ -6,10 +6,12 @@
 #include "kernels/op.h"
 #include "loader/graph.h"
 
+enum { HEAD_NO_MAP = -1 };
+
 /* One output as far as heads are concerned. */
 typedef struct head_candidate {
     const char *name;
-    int channels; /* 0: unknown */
+    int channels; /* 0: unknown; HEAD_NO_MAP: a constant, or not of rank 4 */
 } head_candidate;
 
 /* Fills found[DECODE_HEATMAP..] with the outputs' numbers. `wanted[i]` (may be NULL) names head i
@@ -21,13 +23,14 @@ status heads_find(const char *source, const head_candidate *outputs, int count,
                   const char *const wanted[DECODE_HEADS],
                   int found[DECODE_HEADS]) STATUS_MUST_CHECK;
 
-/* 1 for every output that heads_find might choose before channels are known: by name alone where
- * all four heads have one, else all of them. */
+/* keep[i] = 1 for every output that heads_find might choose before channels are known: by name
+ * alone where all four heads have one, else all of them. */
 void heads_worth_lowering(const head_candidate *outputs, int count,
                           const char *const wanted[DECODE_HEADS], int *keep);
 
-/* Input pixels per cell, from one side of the input and of the heatmap; 0: no stride fits. A power
- * of two with ceil(side / stride) == cells where there is one, so even sizes work too. */
+/* Input pixels per cell, from one side of the input and of the heatmap; 0: no stride fits, or any
+ * (one cell). A power of two with ceil(side / stride) == cells where there is one, so even sizes
+ * work too. */
 int heads_stride(int side, int cells);
 
 /* 1 if tensor `number` comes out of a sigmoid (moved and reshaped since, maybe). */

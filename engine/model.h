@@ -3,23 +3,17 @@
 #define POSENET_ENGINE_MODEL_H
 
 #include "engine/lower.h"
+#include "engine/posenet.h"
 #include "kernels/decode/decode.h"
 #include "kernels/op.h"
 #include "loader/graph.h"
-
-typedef enum model_normalize {
-    MODEL_NORMALIZE_AUTO,
-    MODEL_NORMALIZE_MOBILENET,
-    MODEL_NORMALIZE_RESNET,
-    MODEL_NORMALIZE_NONE
-} model_normalize;
 
 /* Where to read the model from, and what the caller knows better than its files. */
 typedef struct model_request {
     const char *path;  /* .onnx or TF.js .json, else whichever its first byte says; or NULL: */
     const void *bytes; /* an ONNX model in memory */
     size_t byte_count;
-    model_normalize normalize;
+    posenet_normalize normalize;
     const char *heads[DECODE_HEADS]; /* output names; NULL: found by name and channels */
 } model_request;
 
@@ -40,16 +34,5 @@ void model_close(model **m);
 /* Input sides that `width` x `height` stand for: 0 is the file's fixed side, else 513; any other is
  * rounded to k * stride + 1. Outside 33..2049, or not what the file fixes: refused. */
 status model_input_size(const model *m, int *width, int *height) STATUS_MUST_CHECK;
-
-/* The steps at one size, for the four heads only, with the input and the heads as plain NHWC
- * tensors: their numbers in *input and heads. From `p`, which may have more steps put into it:
- * `spare` tensors and steps are left free behind net's. */
-typedef struct model_network {
-    network net;
-    int input, heads[DECODE_HEADS];
-} model_network;
-
-status model_lower(const model *m, int width, int height, int batch, pool *p,
-                   model_network *out) STATUS_MUST_CHECK;
 
 #endif
