@@ -1,0 +1,59 @@
+/* Network rewrite: permutations and copies that follow each other become one, and those that leave
+ * every element where it is become another name of their input. */
+#include <string.h>
+
+#include "engine/rewrite/rewrite.h"
+
+/* Whether the permutation only moves axes of dim 1, so that memory stays as it is. */
+static int keeps_memory(const tensor *from, const int permutation[AXES])
+{
+    int last = -1;
+    for (int i = 0; i < AXES; i++) {
+        if (from->dims[permutation[i]] == 1) continue;
+        if (permutation[i] < last) return 0;
+        last = permutation[i];
+    }
+    return 1;
+}
+
+/* Makes the step read what the step before it reads, where both only move elements. */
+static void compose(network_index *x, step *s)
+{
+    int before = x->producer[s->inputs[0]];
+    if (before < 0) return;
+    const step *b = &x->net->steps[before];
+    if (b->op != s->op) return;
+    if (s->op == OP_PERMUTE) {
+        int both[AXES];
+        for (int i = 0; i < AXES; i++) both[i] = b->as.permutation[s->as.permutation[i]];
+        memcpy(s->as.permutation, both, sizeof both);
+    }
+    s->inputs[0] = b->inputs[0];
+}
+
+status network_skip_copies(network_index *x, lowered *out, size_t output_count)
+{
+    network *net = x->net;
+    int *same_as = pool_array(x->pool, (size_t)net->tensor_count, sizeof *same_as);
+    if (!same_as) return STATUS_MEMORY;
+    for (int t = 0; t < net->tensor_count; t++) same_as[t] = t;
+    for (int i = 0; i < net->step_count; i++) {
+        step *s = &net->steps[i];
+        for (int k = 0; k < s->input_count; k++) s->inputs[k] = same_as[s->inputs[k]];
+        if (s->op != OP_PERMUTE && s->op != OP_COPY) continue;
+        compose(x, s);
+        const tensor *from = &net->tensors[s->inputs[0]], *to = &net->tensors[s->output];
+        if (s->op == OP_PERMUTE && keeps_memory(from, s->as.permutation)) s->op = OP_COPY;
+        if (s->op == OP_COPY) compose(x, s);
+        from = &net->tensors[s->inputs[0]];
+        if (s->op == OP_COPY && from->type == to->type &&
+            memcmp(from->dims, to->dims, sizeof to->dims) == 0) {
+            same_as[s->output] = s->inputs[0];
+        }
+    }
+    for (size_t i = 0; i < output_count; i++) {
+        int *t = &out->outputs[i].tensor;
+        if (*t >= 0) *t = same_as[*t];
+    }
+    return STATUS_OK;
+}

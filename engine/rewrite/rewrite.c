@@ -1,0 +1,108 @@
+#include "engine/rewrite/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOINED_BYTES = 2000 }; /* of names; a hostile file could ask for far more */
+
+const char *rewrite_join_names(pool *p, const char *a, const char *b)
+{
+    if (strlen(a) > JOINED_BYTES) return a;
+    return pool_format(p, "%s, %.*s", a, JOINED_BYTES, b);
+}
+
+/* Fills `uses`, whose arrays have room for all values. */
+static void find_uses(const graph *g, value_uses *uses)
+{
+    for (size_t i = 0; i < g->node_count; i++) {
+        for (int k = 0; k < g->nodes[i].input_count; k++) {
+            int id = g->nodes[i].inputs[k];
+            if (id == GRAPH_ABSENT) continue;
+            uses->count[id]++;
+            uses->reader[id] = (int)i;
+        }
+    }
+    for (size_t i = 0; i < g->output_count; i++) {
+        uses->count[g->outputs[i]]++;
+        uses->reader[g->outputs[i]] = GRAPH_ABSENT;
+    }
+}
+
+static status scale_into_conv(graph *g)
+{
+    value_uses uses = {heap_array(g->value_count, sizeof *uses.count),
+                       heap_array(g->value_count, sizeof *uses.reader)};
+    status code = STATUS_MEMORY;
+    if (uses.count && uses.reader) {
+        find_uses(g, &uses);
+        code = graph_scale_into_conv(g, &uses);
+    }
+    free(uses.count);
+    free(uses.reader);
+    return code;
+}
+
+status graph_rewrite(graph *g)
+{
+    TRY(graph_fold_constants(g));
+    TRY(graph_skip_identities(g));
+    TRY(graph_drop_dead(g));
+    TRY(scale_into_conv(g));
+    return graph_drop_dead(g);
+}
+
+/* Finds producers and readers anew. */
+static void find_readers(network_index *x, const lowered *out, size_t output_count)
+{
+    const network *net = x->net;
+    for (int t = 0; t < net->tensor_count; t++) {
+        x->producer[t] = -1;
+        x->readers[t] = 0;
+    }
+    for (int i = 0; i < net->step_count; i++) {
+        const step *s = &net->steps[i];
+        if (x->dead[i]) continue;
+        x->producer[s->output] = i;
+        for (int k = 0; k < s->input_count; k++) x->readers[s->inputs[k]]++;
+    }
+    for (size_t i = 0; i < output_count; i++) {
+        if (out->outputs[i].tensor >= 0) x->readers[out->outputs[i].tensor]++;
+    }
+}
+
+int network_sole_producer(const network_index *x, int tensor)
+{
+    return x->readers[tensor] == 1 ? x->producer[tensor] : -1;
+}
+
+status network_merge(network_index *x, int first, int second, int late, const step *merged)
+{
+    step *steps = x->net->steps;
+    const char *names = rewrite_join_names(x->pool, steps[first].nodes, steps[second].nodes);
+    if (!names) return STATUS_MEMORY;
+    int output = steps[second].output, place = late ? second : first;
+    steps[place] = *merged;
+    steps[place].output = output;
+    steps[place].nodes = names;
+    x->dead[late ? first : second] = 1;
+    x->producer[output] = place;
+    return STATUS_OK;
+}
+
+status network_rewrite(lowered *out, size_t input_count, size_t output_count, pool *p)
+{
+    network_index x = {.net = &out->net, .pool = p};
+    size_t tensors = (size_t)out->net.tensor_count, steps = (size_t)out->net.step_count;
+    x.producer = pool_array(p, tensors, sizeof *x.producer);
+    x.readers = pool_array(p, tensors, sizeof *x.readers);
+    x.dead = pool_array(p, steps, sizeof *x.dead);
+    if (!x.producer || !x.readers || !x.dead) return STATUS_MEMORY;
+    find_readers(&x, out, output_count);
+    TRY(network_skip_copies(&x, out, output_count));
+    find_readers(&x, out, output_count);
+    TRY(network_pad_into_window(&x));
+    find_readers(&x, out, output_count);
+    TRY(network_residual_into_conv(&x));
+    TRY(network_activation_into_step(&x));
+    return network_drop_dead(&x, out, input_count, output_count);
+}
