@@ -24,6 +24,7 @@ typedef struct reader {
     char text[JMSG_LENGTH_MAX];
     const char *name;
     image *out;
+    int orientation;
     uint8_t *cmyk; /* one row */
     status result;
 } reader;
@@ -129,8 +130,9 @@ static status decode(reader *r, const uint8_t *bytes, size_t size)
     jpeg_save_markers(&r->jpeg, EXIF_MARKER, 0xffff);
     jpeg_read_header(&r->jpeg, TRUE);
     TRY(check_plausible(r, size));
+    r->orientation = orientation_of(&r->jpeg); /* finishing forgets the markers */
     TRY(read_rows(r));
-    return image_orient(r->out, orientation_of(&r->jpeg));
+    return image_orient(r->out, r->orientation);
 }
 
 status image_decode_jpeg(const uint8_t *bytes, size_t size, const char *name, image *out)
