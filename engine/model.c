@@ -54,8 +54,8 @@ static status find_input(model *m)
     if (g->input_count != 1)
         return fail(STATUS_MODEL, "%s: %zu inputs; a PoseNet has one", g->source, g->input_count);
     const value *v = &g->values[g->inputs[0]];
-    int axis_of[AXES];
-    int rank = lower_input_axes(g, 0, axis_of);
+    int rank, axis_of[AXES];
+    TRY(lower_input_axes(g, 0, &rank, axis_of));
     if (rank != AXES || v->type != ELEMENT_REAL)
         return fail(STATUS_MODEL, "%s: input '%s' is no batch of pictures (rank 4, real)",
                     g->source, v->name);
