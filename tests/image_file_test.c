@@ -38,13 +38,13 @@ Test(image_file, written_and_read_again)
         char path[64];
         snprintf(path, sizeof path, "image_test.%ld%s", (long)getpid(), endings[i]);
         cr_assert(image_ending_known(path));
-        cr_assert_eq(image_write(path, &picture), STATUS_OK, "%s", fail_text());
-        cr_assert_eq(image_read(path, &again), STATUS_OK, "%s", fail_text());
+        cr_assert_eq(image_save(path, &picture), STATUS_OK, "%s", fail_text());
+        cr_assert_eq(image_load(path, &again), STATUS_OK, "%s", fail_text());
         for (int x = 0; x < W; x++) expect_pixel(&again, x, 9, 4 * x, 36, 200 - 2 * x, i ? 6 : 0);
         image_free(&again);
         remove(path);
     }
-    cr_assert_neq(image_write("/nonexistent/a.png", &picture), STATUS_OK);
+    cr_assert_neq(image_save("/nonexistent/a.png", &picture), STATUS_OK);
     cr_assert(strstr(fail_text(), "/nonexistent/a.png"));
     image_free(&picture);
     cr_assert_not(image_ending_known("a.gif"));
@@ -53,8 +53,8 @@ Test(image_file, written_and_read_again)
 Test(image_file, files_that_cannot_be_read)
 {
     image picture;
-    cr_assert_neq(image_read("/nonexistent.jpg", &picture), STATUS_OK);
+    cr_assert_neq(image_load("/nonexistent.jpg", &picture), STATUS_OK);
     cr_assert(strstr(fail_text(), "/nonexistent.jpg: cannot be opened"));
-    cr_assert_neq(image_read("/", &picture), STATUS_OK);
+    cr_assert_neq(image_load("/", &picture), STATUS_OK);
     cr_assert(strstr(fail_text(), "/: cannot be read"), "%s", fail_text());
 }

@@ -38,7 +38,7 @@ static status read_to_end(FILE *file, const char *path, uint8_t **bytes, size_t 
     return STATUS_OK;
 }
 
-status image_read(const char *path, image *out)
+status image_load(const char *path, image *out)
 {
     *out = (image){0};
     FILE *file = fopen(path, "rb");
@@ -107,9 +107,9 @@ status image_new(int64_t width, int64_t height, const char *name, image *out)
     if (width < 1 || height < 1)
         return fail(STATUS_FILE, "%s: says it is %lld x %lld pixels", name, (long long)width,
                     (long long)height);
-    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
+    if (width > IMAGE_LARGEST_SIDE || height > IMAGE_LARGEST_SIDE)
         return fail(STATUS_UNSUPPORTED, "%s: is %lld x %lld pixels, more than %d a side", name,
-                    (long long)width, (long long)height, IMAGE_MAX_SIDE);
+                    (long long)width, (long long)height, IMAGE_LARGEST_SIDE);
     size_t bytes = (size_t)width * (size_t)height * IMAGE_CHANNELS;
     uint8_t *pixels = malloc(bytes);
     if (!pixels)

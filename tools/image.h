@@ -1,7 +1,7 @@
 /* Pictures from files: JPEG and PNG in, 8-bit RGB out, upright.
  *
  *   image picture = {0};
- *   TRY(image_read("photo.jpg", &picture));
+ *   TRY(image_load("photo.jpg", &picture));
  *   ... picture.pixels, 3 * picture.width bytes a row ...
  *   image_free(&picture);
  *
@@ -17,7 +17,7 @@
 
 #include "kernels/status.h"
 
-enum { IMAGE_MAX_SIDE = 16384, IMAGE_CHANNELS = 3 };
+enum { IMAGE_LARGEST_SIDE = 16384, IMAGE_CHANNELS = 3 };
 
 typedef struct image {
     int width, height;
@@ -25,13 +25,13 @@ typedef struct image {
 } image;
 
 /* Reads the picture at `path`. Failures name the path; *out stays empty. */
-status image_read(const char *path, image *out) STATUS_MUST_CHECK;
+status image_load(const char *path, image *out) STATUS_MUST_CHECK;
 
 /* The same from `size` bytes in memory; `name` is what messages call it. */
 status image_decode(const uint8_t *bytes, size_t size, const char *name,
                     image *out) STATUS_MUST_CHECK;
 
-/* Pixels for width x height (both 1..IMAGE_MAX_SIDE, else refused), not yet written. */
+/* Pixels for width x height (both 1..IMAGE_LARGEST_SIDE, else refused), not yet written. */
 status image_new(int64_t width, int64_t height, const char *name, image *out) STATUS_MUST_CHECK;
 
 /* Turns the picture upright from EXIF orientation 1..8; anything else leaves it as it is. */
@@ -40,9 +40,9 @@ status image_orient(image *picture, int orientation) STATUS_MUST_CHECK;
 void image_free(image *picture);
 
 /* Writes a PNG, or a JPEG (quality 92) if the name ends in .jpg or .jpeg. */
-status image_write(const char *path, const image *picture) STATUS_MUST_CHECK;
+status image_save(const char *path, const image *picture) STATUS_MUST_CHECK;
 
-/* 1 if image_write knows the name's ending. */
+/* 1 if image_save knows the name's ending. */
 int image_ending_known(const char *path);
 
 /* ---- the formats, each in its own file; called by image_decode

@@ -58,7 +58,7 @@ static status make_room(reader *r)
     if (r->size < HEADER_BYTES || memcmp(r->bytes + 12, "IHDR", 4) != 0)
         return fail(STATUS_FILE, "%s: is a damaged or truncated PNG: it has no header", r->name);
     uint32_t width = big_endian(r->bytes + 16), height = big_endian(r->bytes + 20);
-    if (width <= IMAGE_MAX_SIDE && height <= IMAGE_MAX_SIDE &&
+    if (width <= IMAGE_LARGEST_SIDE && height <= IMAGE_LARGEST_SIDE &&
         (uint64_t)width * height / 8 > (uint64_t)r->size * DEFLATE_RATIO)
         return fail(STATUS_FILE, "%s: is a truncated PNG: %zu bytes cannot hold %u x %u pixels",
                     r->name, r->size, width, height);
@@ -93,7 +93,7 @@ static status decode(reader *r)
 {
     if (setjmp(png_jmpbuf(r->png))) return r->result;
     png_set_read_fn(r->png, r, next_bytes);
-    png_set_user_limits(r->png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    png_set_user_limits(r->png, IMAGE_LARGEST_SIDE, IMAGE_LARGEST_SIDE);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(r->png, MAX_CHUNKS);
     png_read_info(r->png, r->info);

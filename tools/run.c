@@ -126,7 +126,7 @@ static status write_annotated(const run_options *o, int index, image *picture,
     TRY(check_not_same_file(path, source));
     if (o->flip) TRY(image_orient(picture, 2)); /* the poses are those of the mirrored picture */
     TRY(annotate(picture, found->poses, found->count));
-    return image_write(path, picture);
+    return image_save(path, picture);
 }
 
 static status check_finite(const json_picture *found)
@@ -179,7 +179,7 @@ static status one_picture(job *j, int index)
     image picture;
     const run_options *o = j->options;
     progress("%d of %d: %s", index + 1, o->image_count, o->images[index]);
-    TRY(image_read(o->images[index], &picture));
+    TRY(image_load(o->images[index], &picture));
     status result = estimate(j, index, &picture);
     image_free(&picture);
     return result;

@@ -99,7 +99,7 @@ static status write_jpeg(FILE *file, const char *path, const image *picture)
     return result;
 }
 
-status image_write(const char *path, const image *picture)
+status image_save(const char *path, const image *picture)
 {
     FILE *file = fopen(path, "wb");
     if (!file) return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
