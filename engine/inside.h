@@ -1,10 +1,10 @@
-/* What a handle holds, for inspect, validate and tests: they see inside, users do not.
+/* What a handle holds. Users do not see it; inspect, validate and tests do.
  *
  * A step by step run beside the handle's own plan (validate):
  *
  *   device *ref;            device_host_open(DEVICE_REF, &ref)
- *   pack_cache *packs;      pack_cache_new(&memory of device_pack_memory(ref), &packs)
- *   plan *p;                plan_make(&(plan_request){.model = inside->model, .device = ref,
+ *   pack_cache *packs;      pack_cache_new(&memory, &packs), memory = device_pack_memory(ref)
+ *   plan *p;                plan_make(&(plan_request){.model = engine->model, .device = ref,
  *                                     .packs = packs, …, .keep_all = 1}, &p)
  *   slot *s;                slot_new(ref, p, 0, &s)
  *   slot_describe(s, …);    ref->calls->compute(ref, s, 0, p->work_count)
@@ -19,29 +19,36 @@
 #include "engine/model.h"
 #include "engine/plan.h"
 #include "engine/posenet.h"
+#include "engine/settings.h"
 #include "engine/slot.h"
-
-enum { INSIDE_MAX_PLANS = 64, INSIDE_MAX_SLOTS = 64 };
 
 /* A plan with its slots. */
 typedef struct prepared {
     plan *plan;
     slot **slots;       /* settings.slots of them */
-    unsigned long used; /* when it was last current, for dropping the least recently used */
+    unsigned long used; /* when it was last made current: the least recent one is dropped */
 } prepared;
 
 struct posenet {
     posenet_settings settings; /* every default filled in; no pointer into the caller's memory */
     precision precision;
-    device *device;
     model *model;
-    pack_cache *packs;
-    prepared *plans; /* settings.max_plans of them, plan_count in use */
-    int plan_count, current;
+    device *device;
+    pack_cache *packs; /* the model's weights as the device's rows want them */
+
+    /* Most recently made first come, most recently used last dropped; see engine/plans.h. */
+    prepared *plans;         /* settings.max_plans + 1 of them, plan_count in use */
+    int plan_count, current; /* current -1: none yet */
     unsigned long clock;
-    int flight[INSIDE_MAX_SLOTS]; /* slots of the current plan in flight, oldest first */
+
+    /* Frames between submit and wait; see engine/frames.h. */
+    int flight[SETTINGS_MAX_SLOTS]; /* slots of the current plan, oldest first */
     int in_flight;
-    int last; /* slot of the last frame handed out; -1: none */
+    slot_image *images; /* room for one call's images */
+    int image_room;
+    slot *last; /* of the last frame handed out: its heads and times; NULL: none, or reused */
+    slot_ledger ledger; /* of the last frame handed out */
+    int has_ledger;
 };
 
 /* The current plan. */
