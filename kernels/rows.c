@@ -4,9 +4,46 @@
 #include <string.h>
 
 const row *const all_rows[] = {
-    &preprocess_ref, &decode_ref, &conv_ref,    &max_pool_ref, &binary_ref, &activate_ref,
-    &unary_ref,      &pad_ref,    &permute_ref, &copy_ref,     &slice_ref,  &gather_ref,
-    &concat_ref,     &resize_ref, &expand_ref,  &conv_onednn,  NULL,
+    &preprocess_ref,
+    &decode_ref,
+    &conv_ref,
+    &max_pool_ref,
+    &binary_ref,
+    &activate_ref,
+    &unary_ref,
+    &pad_ref,
+    &permute_ref,
+    &copy_ref,
+    &slice_ref,
+    &gather_ref,
+    &concat_ref,
+    &resize_ref,
+    &expand_ref,
+    &conv_onednn,
+#ifdef POSENET_HAVE_CUDA
+    &preprocess_cuda,
+    &decode_cuda,
+    &conv_root_cuda,
+    &conv_depthwise_cuda,
+    &conv_cublaslt,
+#ifdef POSENET_HAVE_CUDNN
+    &conv_cudnn,
+#endif
+    &conv_direct_cuda,
+    &max_pool_cuda,
+    &binary_cuda,
+    &activate_cuda,
+    &unary_cuda,
+    &pad_cuda,
+    &permute_cuda,
+    &copy_cuda,
+    &slice_cuda,
+    &gather_cuda,
+    &concat_cuda,
+    &resize_cuda,
+    &expand_cuda,
+#endif
+    NULL,
 };
 
 const row *row_find(const char *name)

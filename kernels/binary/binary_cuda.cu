@@ -3,7 +3,8 @@
 #include "kernels/cuda/element.cuh"
 #include "kernels/rows.h"
 
-namespace {
+namespace
+{
 
 __device__ float combine(binary_kind kind, float a, float b)
 {

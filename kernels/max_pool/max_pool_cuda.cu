@@ -5,7 +5,8 @@
 #include "kernels/cuda/element.cuh"
 #include "kernels/rows.h"
 
-namespace {
+namespace
+{
 
 struct compute_max_pool {
     cuda_view x, y;

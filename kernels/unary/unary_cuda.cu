@@ -2,7 +2,8 @@
 #include "kernels/cuda/element.cuh"
 #include "kernels/rows.h"
 
-namespace {
+namespace
+{
 
 struct compute_unary {
     cuda_view x, y;

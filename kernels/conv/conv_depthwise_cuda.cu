@@ -1,0 +1,132 @@
+// Depthwise 3x3 convolution, any stride and dilation, with bias and activation.
+//
+// A thread computes LANES neighbouring channels (16 bytes) of PIXELS neighbouring pixels and keeps
+// the nine filter taps of its channels' current row in registers.
+#include "kernels/conv/weights_cuda.h"
+#include "kernels/cuda/element.cuh"
+#include "kernels/rows.h"
+
+namespace
+{
+
+const int SIDE = 3, THREADS = 128;
+
+template <typename T, int LANES>
+__device__ void finish(const conv_arguments &a, int64_t index, int c, float (&sums)[LANES])
+{
+    vector<T, LANES> out;
+    for (int l = 0; l < LANES; l++) {
+        if (a.bias) sums[l] += a.bias[c + l];
+        if (a.residual) sums[l] += to_float(static_cast<const T *>(a.residual)[index + l]);
+        out.value[l] = from_float<T>(activate(a.act, sums[l]));
+    }
+    *reinterpret_cast<vector<T, LANES> *>(static_cast<T *>(a.y) + index) = out;
+}
+
+template <typename T, int LANES, int PIXELS>
+__global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsigned count)
+{
+    typedef vector<T, LANES> lanes;
+    unsigned item = blockIdx.x * THREADS + threadIdx.x;
+    if (item >= count) return;
+    int channels = a.y_dims[AXIS_C];
+    unsigned across = (a.y_dims[AXIS_W] + PIXELS - 1) / PIXELS, per_pixel = channels / LANES;
+    int c = static_cast<int>(item % per_pixel) * LANES;
+    unsigned group = item / per_pixel;
+    int ox = static_cast<int>(group % across) * PIXELS;
+    group /= across;
+    int oy = static_cast<int>(group % a.y_dims[AXIS_H]);
+    int64_t n = group / a.y_dims[AXIS_H];
+
+    const T *x = static_cast<const T *>(a.x) + c, *filter = static_cast<const T *>(a.filter) + c;
+    float sums[PIXELS][LANES] = {};
+    for (int ky = 0; ky < SIDE; ky++) {
+        int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
+        if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;
+        const T *line = x + (n * a.x_dims[AXIS_H] + iy) * a.x_dims[AXIS_W] * channels;
+        for (int kx = 0; kx < SIDE; kx++) {
+            lanes weight = *reinterpret_cast<const lanes *>(
+                filter + static_cast<int64_t>(ky * SIDE + kx) * channels);
+            for (int i = 0; i < PIXELS; i++) {
+                int ix = (ox + i) * a.stride[1] - a.pads[1] + kx * a.dilation[1];
+                if (ix < 0 || ix >= a.x_dims[AXIS_W]) continue;
+                lanes in =
+                    *reinterpret_cast<const lanes *>(line + static_cast<int64_t>(ix) * channels);
+                for (int l = 0; l < LANES; l++)
+                    sums[i][l] = fmaf(to_float(in.value[l]), to_float(weight.value[l]), sums[i][l]);
+            }
+        }
+    }
+    int64_t pixel = (n * a.y_dims[AXIS_H] + oy) * a.y_dims[AXIS_W] + ox;
+    for (int i = 0; i < PIXELS; i++) {
+        if (ox + i < a.y_dims[AXIS_W]) finish<T, LANES>(a, (pixel + i) * channels + c, c, sums[i]);
+    }
+}
+
+template <typename T, int LANES, int PIXELS>
+void launch(const conv_arguments &a, cudaStream_t stream)
+{
+    int64_t across = (a.y_dims[AXIS_W] + PIXELS - 1) / PIXELS;
+    int64_t count = a.y_dims[AXIS_N] * across * a.y_dims[AXIS_H] * (a.y_dims[AXIS_C] / LANES);
+    conv_depthwise<T, LANES, PIXELS>
+        <<<static_cast<unsigned>((count + THREADS - 1) / THREADS), THREADS, 0, stream>>>(
+            a, static_cast<unsigned>(count));
+}
+
+// Several pixels a thread save loads of filters and shared columns, once there is enough work.
+template <typename T, int LANES> void choose(const conv_arguments &a, cudaStream_t stream)
+{
+    const int64_t enough = 1 << 20;
+    int64_t items = static_cast<int64_t>(a.y_dims[AXIS_N]) * a.y_dims[AXIS_H] * a.y_dims[AXIS_W] *
+                    (a.y_dims[AXIS_C] / LANES);
+    if (items >= enough)
+        launch<T, LANES, 4>(a, stream);
+    else
+        launch<T, LANES, 1>(a, stream);
+}
+
+int covers(const network *net, int first, precision)
+{
+    if (!conv_cuda_covers_plain(net, first)) return 0;
+    const conv_params *p = &net->steps[first].as.conv;
+    return p->groups == p->in_channels && p->groups == p->out_channels && p->kernel[0] == SIDE &&
+           p->kernel[1] == SIDE;
+}
+
+status prepare(const prepare_context *context, const network *net, work *w)
+{
+    return conv_cuda_prepare(context, net, w, net->tensors[net->steps[w->first].output].type);
+}
+
+status enqueue(const work *w, const network *net, const run *r)
+{
+    conv_arguments a = conv_cuda_arguments(w, net, r);
+    cudaStream_t stream = static_cast<cudaStream_t>(r->stream);
+    bool half = a.y_type == TYPE_FP16;
+    int channels = a.y_dims[AXIS_C];
+    if (half && channels % 8 == 0)
+        choose<__half, 8>(a, stream);
+    else if (half)
+        choose<__half, 1>(a, stream);
+    else if (channels % 4 == 0)
+        choose<float, 4>(a, stream);
+    else
+        choose<float, 1>(a, stream);
+    return cuda_launched(w, net);
+}
+
+} // namespace
+
+extern "C" const row conv_depthwise_cuda = {
+    .name = "conv_depthwise_cuda",
+    .device = DEVICE_CUDA,
+    .covers = covers,
+    .prepare = prepare,
+    .enqueue = enqueue,
+    .release = conv_cuda_release,
+    .estimate = nullptr,
+    .limit = 1e-5,
+    .limit_fp16 = 4e-3,
+    .limit_because =
+        "nine products in fp32; in fp16 the filter and the result are rounded once each",
+};

@@ -1,0 +1,36 @@
+/* A convolution, with what follows it, as one cuDNN operation graph. Building one and its errors
+ * need no GPU; choosing an engine for it does. */
+#ifndef POSENET_KERNELS_CONV_GRAPH_CUDNN_H
+#define POSENET_KERNELS_CONV_GRAPH_CUDNN_H
+
+#include "kernels/cuda/cudnn.h"
+#include "kernels/op.h"
+
+/* The tensors that execution binds to memory, by these numbers. */
+enum { GRAPH_X = 1, GRAPH_FILTER, GRAPH_BIAS, GRAPH_RESIDUAL, GRAPH_Y };
+
+enum { GRAPH_MAX_DESCRIPTORS = 24 };
+
+typedef struct conv_graph {
+    cudnn *lib;
+    cudnnBackendDescriptor_t graph; /* also among made */
+    cudnnBackendDescriptor_t made[GRAPH_MAX_DESCRIPTORS];
+    int count;
+} conv_graph;
+
+/* The graph of convolution step `s`. `fused`: with bias, residual and activation (which is nothing,
+ * or a clamp whose lower end is 0); else the convolution alone. All tensors are of x's type, filter
+ * [out][kernel h][kernel w][in], sums in fp32. Free it also after a failure. */
+status conv_graph_build(cudnn *lib, const network *net, const step *s, int fused,
+                        conv_graph *out) STATUS_MUST_CHECK;
+
+void conv_graph_free(conv_graph *g);
+
+/* An execution plan for the graph on the handle's device: the library's heuristics in their order,
+ * without engines that round their inputs or their sums, reorder their sums at random, or (unless
+ * `tensor_cores`) use matrix units at all; of at most `room` bytes of workspace.
+ * STATUS_UNSUPPORTED if none is left. The plan is destroyed with lib->unmake. */
+status conv_graph_plan(const conv_graph *g, int tensor_cores, size_t room,
+                       cudnnBackendDescriptor_t *plan, size_t *workspace) STATUS_MUST_CHECK;
+
+#endif

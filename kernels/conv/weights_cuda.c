@@ -1,0 +1,78 @@
+#include "kernels/conv/weights_cuda.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct weights {
+    const void *filter;
+    const void *bias;
+} weights;
+
+int conv_cuda_covers(const network *net, int first)
+{
+    const step *s = &net->steps[first];
+    if (s->op != OP_CONV || !cuda_countable(net, s)) return 0;
+    for (int i = 0; i < s->input_count; i++) {
+        if (net->tensors[s->inputs[i]].constant) return 0;
+    }
+    return 1;
+}
+
+int conv_cuda_covers_plain(const network *net, int first)
+{
+    if (!conv_cuda_covers(net, first)) return 0;
+    const step *s = &net->steps[first];
+    for (int i = 0; i < s->input_count; i++) {
+        if (net->tensors[s->inputs[i]].type != net->tensors[s->output].type) return 0;
+    }
+    return 1;
+}
+
+status conv_cuda_prepare(const prepare_context *context, const network *net, work *w,
+                         element_type filter_type)
+{
+    const conv_params *p = &net->steps[w->first].as.conv;
+    weights made = {NULL, NULL};
+    TRY(cuda_pack_filter(context, p, filter_type, &made.filter));
+    if (p->bias) {
+        size_t bytes = (size_t)p->out_channels * sizeof(float);
+        TRY(cuda_pack_array(context, p->bias, bytes, &made.bias));
+    }
+    weights *kept = heap_array(1, sizeof *kept);
+    if (!kept) return STATUS_MEMORY;
+    *kept = made;
+    w->state = kept;
+    return STATUS_OK;
+}
+
+void conv_cuda_release(work *w)
+{
+    free(w->state);
+    w->state = NULL;
+}
+
+conv_arguments conv_cuda_arguments(const work *w, const network *net, const run *r)
+{
+    const step *s = &net->steps[w->first];
+    const conv_params *p = &s->as.conv;
+    const weights *kept = w->state;
+    conv_arguments a = {.filter = kept->filter, .bias = kept->bias, .groups = p->groups};
+    cuda_view x = cuda_tensor(net, r, s->inputs[0]), y = cuda_tensor(net, r, s->output);
+    a.x = x.data;
+    a.y = y.data;
+    a.x_type = x.type;
+    a.y_type = y.type;
+    if (s->input_count > 1) {
+        cuda_view residual = cuda_tensor(net, r, s->inputs[1]);
+        a.residual = residual.data;
+        a.residual_type = residual.type;
+    }
+    memcpy(a.x_dims, x.dims, sizeof a.x_dims);
+    memcpy(a.y_dims, y.dims, sizeof a.y_dims);
+    memcpy(a.kernel, p->kernel, sizeof a.kernel);
+    memcpy(a.stride, p->stride, sizeof a.stride);
+    memcpy(a.dilation, p->dilation, sizeof a.dilation);
+    memcpy(a.pads, p->pads, sizeof a.pads);
+    a.act = p->act;
+    return a;
+}

@@ -1,0 +1,39 @@
+/* What the hand-written convolution rows share: weights on the device, and the kernels' arguments.
+ */
+#ifndef POSENET_KERNELS_CONV_WEIGHTS_CUDA_H
+#define POSENET_KERNELS_CONV_WEIGHTS_CUDA_H
+
+#include "kernels/cuda/cuda.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1 if step `first` is a convolution whose operands are computed tensors small enough to count;
+ * conv_cuda_covers_plain: and all of one type. */
+int conv_cuda_covers(const network *net, int first);
+int conv_cuda_covers_plain(const network *net, int first);
+
+/* Puts filter ([kernel h][kernel w][in/groups][out], fp32 or the type of x) and bias (fp32) on the
+ * device and keeps them in w->state; release with free. */
+status conv_cuda_prepare(const prepare_context *context, const network *net, work *w,
+                         element_type filter_type) STATUS_MUST_CHECK;
+void conv_cuda_release(work *w);
+
+/* Everything a kernel needs, passed by value. */
+typedef struct conv_arguments {
+    const void *x, *filter, *residual; /* residual: NULL, or y's dims */
+    const float *bias;                 /* or NULL */
+    void *y;
+    element_type x_type, y_type, residual_type;
+    int x_dims[AXES], y_dims[AXES];
+    int groups, kernel[2], stride[2], dilation[2], pads[2]; /* pads: top, left */
+    activation act;
+} conv_arguments;
+
+conv_arguments conv_cuda_arguments(const work *w, const network *net, const run *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,73 @@
+/* CUDA runtime calls answered with a status; where the operands of a step are on the device.
+ * Included by every CUDA row, from C and from C++.
+ *
+ *   TRY(cuda_check(cudaMalloc(&memory, bytes), "allocating the arena"));
+ *   kernel<<<blocks, threads, 0, stream>>>(...);
+ *   return cuda_launched(w);
+ */
+#ifndef POSENET_KERNELS_CUDA_CUDA_H
+#define POSENET_KERNELS_CUDA_CUDA_H
+
+#include <cuda_runtime_api.h>
+
+#include "kernels/op.h"
+#include "kernels/pack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* STATUS_OK, or "CUDA: `doing` failed: the runtime's own words" (STATUS_MEMORY where memory was
+ * short, else STATUS_DEVICE). Takes the runtime's kept error away, so the next check starts clean.
+ */
+status cuda_check(cudaError_t error, const char *doing) STATUS_MUST_CHECK;
+
+/* The error that launching the kernels of `w` left, with the row's and the nodes' names. */
+status cuda_launched(const work *w, const network *net) STATUS_MUST_CHECK;
+
+/* Device memory for a pack cache: pack_cache_new(&cuda_pack_memory, &cache). */
+extern const pack_memory cuda_pack_memory;
+
+/* Writes one packed array into `host` memory, `bytes` long and zeroed. */
+typedef void (*cuda_pack_write)(const void *user, void *host, size_t bytes);
+
+/* The device's copy of what `write` makes, kept in the context's cache under `key`. */
+status cuda_pack(const prepare_context *context, const pack_key *key, size_t bytes,
+                 cuda_pack_write write, const void *user, void **out) STATUS_MUST_CHECK;
+
+/* The device's copy of a plain host array: biases, indices, constant operands. Its content is its
+ * identity, since some of these live no longer than a plan. */
+status cuda_pack_array(const prepare_context *context, const void *array, size_t bytes,
+                       const void **out) STATUS_MUST_CHECK;
+
+/* The filter of a convolution as [kernel h][kernel w][in_channels/groups][out_channels], in `type`.
+ */
+status cuda_pack_filter(const prepare_context *context, const conv_params *conv, element_type type,
+                        const void **out) STATUS_MUST_CHECK;
+
+/* One operand of a step on the device: dense NHWC. */
+typedef struct cuda_view {
+    void *data;
+    element_type type;
+    int dims[AXES];
+} cuda_view;
+
+/* `prepare` and `release` of rows that only need their constant operands on the device. */
+status cuda_operands_prepare(const prepare_context *context, const network *net,
+                             work *w) STATUS_MUST_CHECK;
+void cuda_operands_release(work *w);
+
+/* Operand `input` of the one step that `w` covers; `w` was prepared with cuda_operands_prepare. */
+cuda_view cuda_input(const work *w, const network *net, const run *r, int input);
+cuda_view cuda_output(const work *w, const network *net, const run *r);
+
+/* The same for a tensor that is known not to be a constant. */
+cuda_view cuda_tensor(const network *net, const run *r, int number);
+
+/* 1 if every tensor of the step has fewer than 2^31 elements, so that kernels may count in int. */
+int cuda_countable(const network *net, const step *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,41 @@
+/* What the CUDA rows of one GPU share: prepare_context.device points to one of these. */
+#ifndef POSENET_KERNELS_CUDA_DEVICE_H
+#define POSENET_KERNELS_CUDA_DEVICE_H
+
+#include "kernels/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A vendor library with its handle, opened by the first row that needs it. */
+typedef struct cuda_library {
+    void *opened; /* NULL: not yet */
+    void (*close)(void *opened);
+} cuda_library;
+
+enum { CUDA_LIBRARY_CUDNN, CUDA_LIBRARY_CUBLASLT, CUDA_LIBRARIES };
+
+typedef struct cuda_device {
+    int index;
+    char name[256]; /* "NVIDIA H100" */
+    cuda_library libraries[CUDA_LIBRARIES];
+} cuda_device;
+
+/* Makes GPU `index` the calling thread's current one. STATUS_DEVICE with one sentence where there
+ * is no driver, no GPU, no GPU of that number, or one this build has no kernels for. */
+status cuda_device_open(int index, cuda_device **out) STATUS_MUST_CHECK;
+
+/* The calling thread's current GPU becomes this one: every entry from outside begins with it. */
+status cuda_device_use(const cuda_device *d) STATUS_MUST_CHECK;
+
+/* NULL and a null device are fine. */
+void cuda_device_close(cuda_device **d);
+
+/* STATUS_OK if the current GPU can run this build's kernels. */
+status cuda_kernels_fit(void) STATUS_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,66 @@
+// OP_PAD on the device: a border of one value, of the mirrored or the outermost elements, or of the
+// other side's; negative amounts crop.
+#include "kernels/cuda/element.cuh"
+#include "kernels/rows.h"
+
+namespace
+{
+
+// Where index `i` of one axis reads; -1: the constant.
+__device__ int source_index(pad_kind kind, int i, int dim)
+{
+    if (i >= 0 && i < dim) return i;
+    if (kind == PAD_EDGE) return i < 0 ? 0 : dim - 1;
+    if (kind == PAD_WRAP) return (i % dim + dim) % dim;
+    if (kind == PAD_REFLECT) { // the outermost element is the mirror and is not repeated
+        int period = dim > 1 ? 2 * (dim - 1) : 1;
+        int phase = (i % period + period) % period;
+        return phase < dim ? phase : period - phase;
+    }
+    return -1;
+}
+
+struct compute_pad {
+    cuda_view x, y;
+    pad_params pad;
+
+    __device__ void operator()(unsigned i) const
+    {
+        position p = position_of(i, y.dims);
+        bool inside = true;
+        for (int axis = 0; axis < AXES; axis++) {
+            p.at[axis] = source_index(pad.kind, p.at[axis] - pad.before[axis], x.dims[axis]);
+            inside = inside && p.at[axis] >= 0;
+        }
+        float value = inside ? element_load(x.data, x.type, index_of(p, x.dims)) : pad.value;
+        element_store(y.data, y.type, i, value);
+    }
+};
+
+int covers(const network *net, int first, precision)
+{
+    const step *s = &net->steps[first];
+    return s->op == OP_PAD && cuda_countable(net, s);
+}
+
+status enqueue(const work *w, const network *net, const run *r)
+{
+    const step *s = &net->steps[w->first];
+    compute_pad compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r), s->as.pad};
+    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
+}
+
+} // namespace
+
+extern "C" const row pad_cuda = {
+    .name = "pad_cuda",
+    .device = DEVICE_CUDA,
+    .covers = covers,
+    .prepare = cuda_operands_prepare,
+    .enqueue = enqueue,
+    .release = cuda_operands_release,
+    .estimate = nullptr,
+    .limit = 0,
+    .limit_fp16 = 0,
+    .limit_because = "moves elements, or rounds them once to nearest even",
+};

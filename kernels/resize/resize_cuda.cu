@@ -1,0 +1,98 @@
+// OP_RESIZE on the device: src = scale * dst + shift on each axis, held within the input; the
+// nearest element, or the blend of the two neighbours in height and width. In double, as ref.
+#include "kernels/cuda/element.cuh"
+#include "kernels/rows.h"
+
+namespace
+{
+
+__device__ double held(double src, int dim)
+{
+    return src > dim - 1 ? dim - 1 : src > 0 ? src : 0;
+}
+
+__device__ int nearest(nearest_rounding rounding, double src, int dim)
+{
+    switch (rounding) {
+    case NEAREST_PREFER_FLOOR: src = ceil(src - 0.5); break;
+    case NEAREST_PREFER_CEIL: src = floor(src + 0.5); break;
+    case NEAREST_FLOOR: src = floor(src); break;
+    case NEAREST_CEIL: src = ceil(src); break;
+    }
+    return static_cast<int>(held(src, dim));
+}
+
+struct compute_resize {
+    cuda_view x, y;
+    resize_params resize;
+
+    __device__ double source(const position &p, int axis) const
+    {
+        return exact_product_double(resize.scale[axis], p.at[axis]) + resize.shift[axis];
+    }
+
+    __device__ double load(position p, int iy, int ix) const
+    {
+        p.at[AXIS_H] = iy;
+        p.at[AXIS_W] = ix;
+        return element_load(x.data, x.type, index_of(p, x.dims));
+    }
+
+    __device__ float value_linear(const position &p) const
+    {
+        double y_at = held(source(p, AXIS_H), x.dims[AXIS_H]);
+        double x_at = held(source(p, AXIS_W), x.dims[AXIS_W]);
+        int top = static_cast<int>(y_at), left = static_cast<int>(x_at);
+        int bottom = min(top + 1, x.dims[AXIS_H] - 1), right = min(left + 1, x.dims[AXIS_W] - 1);
+        double above = blend(load(p, top, left), load(p, top, right), x_at - left);
+        double below = blend(load(p, bottom, left), load(p, bottom, right), x_at - left);
+        return static_cast<float>(blend(above, below, y_at - top));
+    }
+
+    __device__ static double blend(double a, double b, double part)
+    {
+        return a + exact_product_double(b - a, part);
+    }
+
+    __device__ void operator()(unsigned i) const
+    {
+        position p = position_of(i, y.dims);
+        float value;
+        if (resize.kind == KIND_LINEAR) {
+            value = value_linear(p);
+        } else {
+            for (int axis = 0; axis < AXES; axis++)
+                p.at[axis] = nearest(resize.rounding, source(p, axis), x.dims[axis]);
+            value = element_load(x.data, x.type, index_of(p, x.dims));
+        }
+        element_store(y.data, y.type, i, value);
+    }
+};
+
+int covers(const network *net, int first, precision)
+{
+    const step *s = &net->steps[first];
+    return s->op == OP_RESIZE && cuda_countable(net, s);
+}
+
+status enqueue(const work *w, const network *net, const run *r)
+{
+    const step *s = &net->steps[w->first];
+    compute_resize compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r), s->as.resize};
+    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
+}
+
+} // namespace
+
+extern "C" const row resize_cuda = {
+    .name = "resize_cuda",
+    .device = DEVICE_CUDA,
+    .covers = covers,
+    .prepare = cuda_operands_prepare,
+    .enqueue = enqueue,
+    .release = cuda_operands_release,
+    .estimate = nullptr,
+    .limit = 0,
+    .limit_fp16 = 0,
+    .limit_because = "ref's own double arithmetic, rounded once",
+};
