@@ -1,0 +1,213 @@
+/* The kernel check: every row of this build against the ref rows, over every case that it covers.
+ * Test and stopwatch in one; see usage below. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "family.h"
+#include "timing.h"
+#include "trial.h"
+
+static const char usage[] =
+    "kernel_check [options]       every row against ref; exit 0: all passed, 1: not\n"
+    "  --seed N       of the random inputs (printed; default 1)\n"
+    "  --filter TEXT  only rows whose name contains TEXT\n"
+    "  --case TEXT    only cases whose family or name contains TEXT\n"
+    "  --threads N    host threads of cpu rows (default: every core)\n"
+    "  --time         also times what passed: median microseconds\n"
+    "  --list         prints rows and cases, computes nothing\n"
+    "  --json         one JSON object a line instead of text\n"
+    "  --model NAME   times the layers of resnet50 or mobilenet_v1_{050,075,100} instead\n"
+    "     --size N (257)  --stride N (16)  --repeats N (50)  --brief\n";
+
+typedef struct options {
+    uint64_t seed;
+    const char *filter, *case_filter;
+    int threads, time, list, json;
+    timing_model model;
+} options;
+
+/* What a case is computed in. */
+typedef struct variant {
+    const char *name;
+    element_type type;
+    precision precision;
+    int cuda_only;
+} variant;
+
+static const variant variants[] = {{"fp32", TYPE_FP32, PRECISION_FP32, 0},
+                                   {"tf32", TYPE_FP32, PRECISION_TF32, 1},
+                                   {"fp16", TYPE_FP16, PRECISION_FP16, 0}};
+
+enum { VARIANTS = sizeof variants / sizeof *variants, MOST_ROWS = 256 };
+
+typedef struct tally {
+    int passed, failed, skipped;
+    int cases[MOST_ROWS]; /* of each row of all_rows: cases that it covers */
+} tally;
+
+static void report(const options *o, const row *r, const variant *v, const char *name,
+                   const char *result, const verdict *judged, double microseconds)
+{
+    if (o->json) {
+        printf("{\"row\":\"%s\",\"case\":\"%s\",\"precision\":\"%s\",\"result\":\"%s\"", r->name,
+               name, v->name, result);
+        if (judged) printf(",\"worst\":%.3g", judged->worst);
+        if (microseconds > 0) printf(",\"microseconds\":%.3f", microseconds);
+        printf("}\n");
+        return;
+    }
+    if (judged && !judged->passed)
+        printf("FAILED  %s %s, %s: %s\n", r->name, v->name, name, judged->text);
+    else if (microseconds > 0)
+        printf("%-7s %s %s, %s: worst %.2g, %.1f us\n", result, r->name, v->name, name,
+               judged ? judged->worst : 0, microseconds);
+}
+
+/* One row on one case. */
+static status check_row(const options *o, const trial *t, const timing_case *c, const variant *v,
+                        const row *r, tally *counts)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s %s", c->family->name, t->p->name);
+    if (device_of(r)->missing) {
+        counts->skipped++;
+        report(o, r, v, name, "skipped", NULL, 0);
+        return STATUS_OK;
+    }
+    verdict judged;
+    double microseconds = 0;
+    TRY(trial_judge(t, r, v->precision, o->threads, &judged));
+    if (judged.passed && o->time) TRY(timing_measure(c, r, &microseconds));
+    counts->passed += judged.passed;
+    counts->failed += !judged.passed;
+    report(o, r, v, name, judged.passed ? "passed" : "failed", &judged, microseconds);
+    return STATUS_OK;
+}
+
+static int is_wanted(const options *o, const row *r)
+{
+    return !o->filter || strstr(r->name, o->filter);
+}
+
+/* One case: computed by ref once, then by every row that covers all of it. */
+static status check_case(const options *o, const timing_case *c, const variant *v, tally *counts)
+{
+    problem *p = NULL;
+    status done = problem_new(c->seed, c->type, &p);
+    if (done == STATUS_OK) done = c->family->build(p, c->index);
+    trial t = {.p = p};
+    int opened = 0;
+    int skip = o->case_filter && !strstr(c->family->name, o->case_filter) && done == STATUS_OK &&
+               !strstr(p->name, o->case_filter);
+    for (int i = 0; all_rows[i] && done == STATUS_OK && !skip; i++) {
+        const row *r = all_rows[i];
+        if (!is_wanted(o, r) || (v->cuda_only && r->device != DEVICE_CUDA)) continue;
+        if (r->covers(&p->net, 0, v->precision) != p->net.step_count) continue;
+        counts->cases[i]++;
+        if (o->list) {
+            printf("%s: %s %s, %s\n", r->name, c->family->name, p->name, v->name);
+            continue;
+        }
+        if (!opened && !device_of(r)->missing) {
+            done = trial_open(&t, p);
+            opened = 1;
+        }
+        if (done == STATUS_OK) done = check_row(o, &t, c, v, r, counts);
+    }
+    trial_close(&t);
+    return done;
+}
+
+static status check_all(const options *o, tally *counts)
+{
+    uint64_t seed = o->seed;
+    for (const family *const *f = all_families; *f; f++)
+        for (int index = 0; index < (*f)->count; index++)
+            for (int v = 0; v < VARIANTS; v++) {
+                seed += 0x632be59bd9b4e019u;
+                timing_case c = {*f,        index, seed, variants[v].type, variants[v].precision,
+                                 o->threads};
+                TRY(check_case(o, &c, &variants[v], counts));
+            }
+    return STATUS_OK;
+}
+
+/* A row that nothing checks may compute anything. */
+static void count_uncovered(const options *o, tally *counts)
+{
+    for (int i = 0; all_rows[i]; i++) {
+        if (!is_wanted(o, all_rows[i]) || counts->cases[i] || o->case_filter) continue;
+        printf("FAILED  %s: no case covers it; add one to tests/kernel_check\n", all_rows[i]->name);
+        counts->failed++;
+    }
+}
+
+static int parse_switch(options *o, const char *name)
+{
+    int *const places[] = {&o->time, &o->list, &o->json, &o->model.brief};
+    static const char *const names[] = {"--time", "--list", "--json", "--brief"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) return *places[i] = 1;
+    return 0;
+}
+
+static int parse_value(options *o, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        int *number;
+        const char **text;
+    } known[] = {{"--threads", &o->threads, NULL},     {"--size", &o->model.size, NULL},
+                 {"--stride", &o->model.stride, NULL}, {"--repeats", &o->model.repeats, NULL},
+                 {"--filter", NULL, &o->filter},       {"--case", NULL, &o->case_filter},
+                 {"--model", NULL, &o->model.name}};
+    if (strcmp(name, "--seed") == 0) {
+        o->seed = strtoull(value, NULL, 10);
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(name, known[i].name) != 0) continue;
+        if (known[i].number)
+            *known[i].number = atoi(value);
+        else
+            *known[i].text = value;
+        return 1;
+    }
+    return 0;
+}
+
+static int parse(options *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (parse_switch(o, argv[i])) continue;
+        if (i + 1 >= argc || !parse_value(o, argv[i], argv[i + 1])) return 0;
+        i++;
+    }
+    return o->model.repeats > 0 && o->model.size > 0;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.seed = 1, .model = {.size = 257, .stride = 16, .repeats = 50}};
+    if (!parse(&o, argc, argv)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    tally counts = {0};
+    status done;
+    if (o.model.name) {
+        o.model.filter = o.filter;
+        o.model.threads = o.threads;
+        o.model.seed = o.seed;
+        done = timing_print_model(&o.model);
+    } else {
+        if (!o.json && !o.list) printf("seed %llu\n", (unsigned long long)o.seed);
+        done = check_all(&o, &counts);
+        count_uncovered(&o, &counts);
+    }
+    if (done != STATUS_OK) fprintf(stderr, "kernel_check: %s\n", fail_text());
+    if (!o.list && !o.model.name)
+        printf("%d passed, %d failed, %d skipped\n", counts.passed, counts.failed, counts.skipped);
+    return done != STATUS_OK || counts.failed > 0;
+}

@@ -1,0 +1,72 @@
+/* Medians over many runs. */
+#include "timing.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { COPIES = 6, REPEATS = 60, WARM_UP = 3 };
+
+double timing_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double timing_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+typedef struct copy {
+    problem *p;
+    layout l;
+    session s;
+} copy;
+
+static status open_copy(const timing_case *c, const row *candidate, int which, copy *out)
+{
+    TRY(problem_new(c->seed + (uint64_t)which, c->type, &out->p));
+    TRY(c->family->build(out->p, c->index));
+    TRY(layout_make(out->p, &out->l));
+    return session_open(&out->s, out->p, &out->l, device_of(candidate), c->precision, c->threads,
+                        &candidate, &out->p->net.step_count, 1);
+}
+
+static status measure(copy *copies, double *microseconds)
+{
+    const check_device *device = copies[0].s.device;
+    double seconds[REPEATS];
+    for (int i = -WARM_UP; i < REPEATS; i++) {
+        double start = timing_now();
+        for (int k = 0; k < device->burst; k++) {
+            int turn = (i + WARM_UP) * device->burst + k;
+            TRY(session_enqueue(&copies[turn % COPIES].s));
+        }
+        TRY(device->synchronize());
+        if (i >= 0) seconds[i] = (timing_now() - start) / device->burst;
+    }
+    *microseconds = 1e6 * timing_median(seconds, REPEATS);
+    return STATUS_OK;
+}
+
+status timing_measure(const timing_case *c, const row *candidate, double *microseconds)
+{
+    copy copies[COPIES] = {{0}};
+    status done = STATUS_OK;
+    for (int i = 0; i < COPIES && done == STATUS_OK; i++)
+        done = open_copy(c, candidate, i, &copies[i]);
+    if (done == STATUS_OK) done = measure(copies, microseconds);
+    for (int i = 0; i < COPIES; i++) {
+        session_close(&copies[i].s);
+        problem_free(&copies[i].p);
+    }
+    return done;
+}
