@@ -80,7 +80,7 @@ static status name_values(onnx_writer *w)
  * the batch is shared, and an input's sides have the names that everyone gives them. */
 static char *dim_name(onnx_writer *w, int id, int axis, int is_input)
 {
-    const value *v = &w->g->values[id];
+    const onnx_shape *v = &w->shapes[id];
     if (axis == 0) return "batch";
     if (is_input && v->rank == 4) {
         int channels_last = v->dims[3] >= 1 && v->dims[3] <= 4;
@@ -93,7 +93,7 @@ static char *dim_name(onnx_writer *w, int id, int axis, int is_input)
 
 static status describe_shape(onnx_writer *w, int id, int is_input, Onnx__TensorShapeProto *shape)
 {
-    const value *v = &w->g->values[id];
+    const onnx_shape *v = &w->shapes[id];
     onnx__tensor_shape_proto__init(shape);
     shape->n_dim = (size_t)v->rank;
     shape->dim = pool_array(w->pool, shape->n_dim, sizeof *shape->dim);
@@ -117,7 +117,7 @@ static status describe_shape(onnx_writer *w, int id, int is_input, Onnx__TensorS
 static status describe_value(onnx_writer *w, int id, int is_input, Onnx__ValueInfoProto **out)
 {
     const value *v = &w->g->values[id];
-    if (v->rank < 0)
+    if (w->shapes[id].rank < 0)
         return fail(STATUS_UNSUPPORTED, "'%s' has no known rank, which ONNX asks for",
                     name_show(v->name).text);
     Onnx__ValueInfoProto *info = pool_array(w->pool, 1, sizeof *info);
@@ -233,6 +233,7 @@ static status write_model(onnx_writer *w, const char *path)
     w->initializer = pool_array(w->pool, w->g->value_count, sizeof *w->initializer);
     if (!w->names || !w->initializer) return STATUS_MEMORY;
     TRY(name_values(w));
+    TRY(onnx_find_shapes(w));
     TRY(write_nodes(w, &graph_proto));
     TRY(write_initializers(w, &graph_proto));
     TRY(write_edges(w, ir_version, &graph_proto));
