@@ -73,7 +73,7 @@ static status window_axis(const window *w, int a, int64_t in, int kernel, int po
                         extent, in + top + bottom);
         }
         *out = room / stride + 1;
-        if (w->ceil_mode && w->auto_pad == PAD_EXPLICIT && room % stride) {
+        if (w->ceil_mode && room % stride) {
             /* One more window, unless it would begin behind the input. */
             if (*out * stride < in + top) *out += 1;
             int64_t needed = (*out - 1) * stride + extent - in - top;

@@ -176,7 +176,7 @@ status shape_slice(const shape *in, list starts, list ends, list axes, list step
         int64_t span = step > 0 ? end - begin : begin - end;
         /* |step| without overflow; anything from the span on takes one element. */
         int64_t stride = step > 0 ? step : step <= -LIMIT_DIM ? LIMIT_DIM : -step;
-        int64_t taken = span > 0 ? (span - 1) / stride + 1 : 0;
+        int64_t taken = dim > 0 && span > 0 ? (span - 1) / stride + 1 : 0;
         result.dims[axis] = taken;
         cut->begin[axis] = taken > 0 ? begin : 0;
         cut->step[axis] = taken > 1 ? step : 1;

@@ -1,5 +1,7 @@
-/* Network rewrite: permutations and copies that follow each other become one, and those that leave
- * every element where it is become another name of their input. */
+/* Network rewrite: permutations and copies that follow each other become one, and steps that leave
+ * every element where it is, as exporters like to write them, become another name of their input.
+ */
+#include <math.h>
 #include <string.h>
 
 #include "engine/rewrite/rewrite.h"
@@ -31,6 +33,34 @@ static void compose(network_index *x, step *s)
     s->inputs[0] = b->inputs[0];
 }
 
+/* Whether the step's result is its first input, element by element. */
+static int changes_nothing(const network *net, const step *s)
+{
+    const tensor *from = &net->tensors[s->inputs[0]], *to = &net->tensors[s->output];
+    if (from->type != to->type || memcmp(from->dims, to->dims, sizeof to->dims) != 0) return 0;
+    int same = 1;
+    switch (s->op) {
+    case OP_COPY:
+    case OP_EXPAND: return 1;
+    case OP_CONCAT: return s->input_count == 1;
+    case OP_ACTIVATE:
+        return s->as.act.kind == ACTIVATION_CLAMP && s->as.act.low == -INFINITY &&
+               s->as.act.high == INFINITY;
+    case OP_PAD:
+        for (int i = 0; i < AXES; i++) same &= !s->as.pad.before[i] && !s->as.pad.after[i];
+        return same;
+    case OP_SLICE:
+        for (int i = 0; i < AXES; i++) same &= !s->as.slice.begin[i] && s->as.slice.step[i] == 1;
+        return same;
+    case OP_RESIZE:
+        for (int i = 0; i < AXES; i++) {
+            same &= s->as.resize.scale[i] == 1 && s->as.resize.shift[i] == 0;
+        }
+        return same;
+    default: return 0;
+    }
+}
+
 status network_skip_copies(network_index *x, lowered *out, size_t output_count)
 {
     network *net = x->net;
@@ -40,16 +70,12 @@ status network_skip_copies(network_index *x, lowered *out, size_t output_count)
     for (int i = 0; i < net->step_count; i++) {
         step *s = &net->steps[i];
         for (int k = 0; k < s->input_count; k++) s->inputs[k] = same_as[s->inputs[k]];
-        if (s->op != OP_PERMUTE && s->op != OP_COPY) continue;
-        compose(x, s);
-        const tensor *from = &net->tensors[s->inputs[0]], *to = &net->tensors[s->output];
-        if (s->op == OP_PERMUTE && keeps_memory(from, s->as.permutation)) s->op = OP_COPY;
-        if (s->op == OP_COPY) compose(x, s);
-        from = &net->tensors[s->inputs[0]];
-        if (s->op == OP_COPY && from->type == to->type &&
-            memcmp(from->dims, to->dims, sizeof to->dims) == 0) {
-            same_as[s->output] = s->inputs[0];
+        if (s->op == OP_PERMUTE || s->op == OP_COPY) compose(x, s);
+        if (s->op == OP_PERMUTE && keeps_memory(&net->tensors[s->inputs[0]], s->as.permutation)) {
+            s->op = OP_COPY;
+            compose(x, s);
         }
+        if (changes_nothing(net, s)) same_as[s->output] = s->inputs[0];
     }
     for (size_t i = 0; i < output_count; i++) {
         int *t = &out->outputs[i].tensor;
