@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from pose import sample_angles
-from rng import Rng
+from rng import Rng, table
 
 PRIM, HEAD, SLOTS = 24, 36, 41
 PLAIN, FACE, HAIR, CLOTH, SHIRT, BOX = range(6)
@@ -25,9 +25,14 @@ def rotation(axis: int, degrees: torch.Tensor) -> torch.Tensor:
     return torch.stack(rows, -1).view(*a.shape, 3, 3)
 
 
+def number(v, like: torch.Tensor) -> torch.Tensor:
+    """A number or a tensor as float of the shape of `like`, without a copy from the host."""
+    return v.float().expand_as(like) if torch.is_tensor(v) else like.new_full((), float(v)).expand_as(like)
+
+
 def point(x, y, z, like: torch.Tensor) -> torch.Tensor:
     """A vector (..., 3) from numbers or tensors shaped as `like`."""
-    return torch.stack([torch.as_tensor(v, dtype=torch.float32, device=like.device).expand_as(like) for v in (x, y, z)], -1)
+    return torch.stack([number(v, like) for v in (x, y, z)], -1)
 
 
 def turn(r: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
@@ -35,7 +40,8 @@ def turn(r: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def linear(rgb: list, device) -> torch.Tensor:
-    return (torch.tensor(rgb, dtype=torch.float32, device=device) / 255) ** 2.2
+    """Bytes of sRGB to linear light, about."""
+    return (table(tuple(map(tuple, rgb)), device) / 255) ** 2.2
 
 
 def hsv(h: torch.Tensor, s: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
@@ -68,6 +74,7 @@ class Wardrobe:
     pattern: torch.Tensor
     scale: torch.Tensor
     female: torch.Tensor
+    jacket: torch.Tensor      # half the width of its opening, metres; below 0 none
 
 
 def dress(rng: Rng, p: int) -> Wardrobe:
@@ -77,7 +84,8 @@ def dress(rng: Rng, p: int) -> Wardrobe:
     skin = torch.lerp(tones[low], tones[low + 1], (tone - low)[..., None])
     hair = linear(HAIRS, dev)[rng.choice([5, 5, 4, 3, 2, 1.5, 1, 1, 0.7], (p,))] * rng.uniform(0.8, 1.2, (p, 1))
     top, accent, shoe = (cloth_colour(rng, (p,)) for _ in range(3))
-    inner = torch.where(rng.chance(0.5, (p, 1)), skin, cloth_colour(rng, (p,)))
+    jacket = torch.where(rng.chance(0.2, (p,)), rng.uniform(0.02, 0.07, (p,)), torch.full_like(tone, -1))
+    inner = torch.where((rng.chance(0.6, (p,)) & (jacket < 0))[..., None], skin, cloth_colour(rng, (p,)))
     female = rng.chance(0.5, (p,))
     legwear = rng.choice([6, 2.5, 0], (p,))
     legwear = torch.where(female & rng.chance(0.35, (p,)), 2, legwear)
@@ -85,7 +93,7 @@ def dress(rng: Rng, p: int) -> Wardrobe:
     accent = torch.lerp(top, accent, torch.where(legwear[..., None] == 1, 1.0, rng.uniform(0.2, 1, (p, 1))))
     pattern = torch.where(rng.chance(0.55, (p,)), 0, 1 + rng.choice([2, 1.5, 1, 1, 1.5, 1.5, 0, 2], (p,)))
     return Wardrobe(skin, hair, top, inner, bottom, shoe, accent, rng.choice([1, 4, 4], (p,)), legwear, pattern,
-                    rng.uniform(6, 28, (p,)), female)
+                    rng.uniform(6, 28, (p,)), female, jacket)
 
 
 @dataclass
@@ -95,7 +103,7 @@ class Parts:
     rows: list = field(default_factory=list)
 
     def add(self, a, b, ra, rb, k, colour, other=None, split=1.0, pattern=0, scale=10.0, accent=None, kind=CLOTH, gloss=0.0, on=None):
-        num = lambda v: torch.as_tensor(v, dtype=torch.float32, device=self.like.device).expand_as(self.like)[..., None]
+        num = lambda v: number(v, self.like)[..., None]
         ra, rb = num(ra), num(rb)
         if on is not None:
             ra, rb = torch.where(on[..., None], ra, 0 * ra), torch.where(on[..., None], rb, 0 * rb)
@@ -263,11 +271,10 @@ def build(rng: Rng, p: int) -> dict[str, torch.Tensor]:
     num = lambda v: v[..., None].float()
     beard = torch.where(~w.female & rng.chance(0.3, (p,)), rng.uniform(0.2, 0.9, (p,)), torch.zeros_like(z))
     glasses = torch.where(rng.chance(0.15, (p,)), 1.0 + rng.chance(0.35, (p,)).float(), torch.zeros_like(z))
-    jacket = torch.where(rng.chance(0.2, (p,)), rng.uniform(0.02, 0.07, (p,)), torch.full_like(z, -1))
     scoop = rng.uniform(0.03, 0.11, (p,))
     badge = torch.where(rng.chance(0.25, (p,)), rng.uniform(0.04, 0.12, (p,)), torch.zeros_like(z))
     heads = torch.cat([s["head"] + lifted, *axes(s["head_r"]), num(z), eyes, w.hair, num(beard), num(glasses), num(rng.uniform(0.2, 0.8, (p,))),
-                       num(rng.uniform(-1, 1.5, (p,))), num(0 * z), s["chest_r"][..., 0], s["chest_r"][..., 1], s["neck"] + lifted, num(jacket), num(scoop),
+                       num(rng.uniform(-0.2, 1.6, (p,))), num(0 * z), s["chest_r"][..., 0], s["chest_r"][..., 1], s["neck"] + lifted, num(w.jacket), num(scoop),
                        num(badge)], -1)
     assert heads.shape[-1] == HEAD, heads.shape
     return {"prims": prims, "heads": heads, "keypoints": keypoints, "height": s["height"], "kind": s["kind"], "hip": shift}

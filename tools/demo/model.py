@@ -1,6 +1,6 @@
 """PoseNet's MobileNetV1 in PyTorch: the network, its training targets and losses, and its export to ONNX.
 
-Run: python tools/demo/model.py CHECKPOINT.pt OUT.onnx       (fold batch norm, write fp16 weights, compare with ONNX Runtime)
+Run: python tools/demo/model.py MODEL.pt OUT.onnx            (fold batch norm, write fp16 weights, compare with ONNX Runtime)
 """
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from rng import table
 
 STRIDE = 16
 EDGES = [(0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11), (11, 13), (13, 15), (0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16)]
@@ -72,8 +74,7 @@ def targets(joints: torch.Tensor, use: torch.Tensor, skip: torch.Tensor, size: t
     inside = (near <= cfg["offset_radius"] ** 2).float()
     out = {"heat": heat.float(), "heat_weight": (~dont).float(), "offset": (mine - grid[:, 0, None]).permute(0, 3, 1, 2).flip(1), "offset_weight": inside * weight}
     for name, ends in (("fwd", EDGES), ("bwd", [(c, q) for q, c in EDGES])):
-        src = torch.tensor([e[0] for e in ends], device=dev)
-        dst = torch.tensor([e[1] for e in ends], device=dev)
+        src, dst = table(tuple(ends), dev).long().unbind(1)
         far = of(joints)[:, dst].gather(2, index[:, src])
         good = of(use)[:, dst].gather(2, who[:, src]).float()
         out[name] = (far - mine[:, src]).permute(0, 3, 1, 2).flip(1)                                   # y first

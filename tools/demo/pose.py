@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from rng import Rng
+from rng import Rng, table
 
 TRUNK = ["lean", "tilt", "pitch", "roll", "yaw", "neck_pitch", "neck_roll", "neck_yaw"]
 ARM = ["flex", "abduct", "twist", "elbow"]
@@ -41,14 +41,11 @@ LEGS = {
     "jump": (0.6, ((-10, 75), (0, 35), (0, 25), (15, 110), (0, 40)), ((-10, 75), (0, 35), (0, 25), (15, 110), (0, 40)), (-15, 25)),
     "wide": (1.0, ((-6, 25), (12, 35), (0, 30), (0, 40), (-5, 5)), ((-6, 25), (12, 35), (0, 30), (0, 40), (-5, 5)), (-8, 45)),
 }
-LIMITS = {
-    "arm": torch.tensor([[-60, 175], [-15, 178], [-115, 105], [0, 148]], dtype=torch.float32),
-    "leg": torch.tensor([[-40, 125], [-8, 60], [-20, 55], [0, 145], [-30, 45]], dtype=torch.float32),
-}
+LIMITS = {"arm": ((-60, 175), (-15, 178), (-115, 105), (0, 148)), "leg": ((-40, 125), (-8, 60), (-20, 55), (0, 145), (-30, 45))}
 
 
 def _table(rows: list, device) -> tuple[torch.Tensor, torch.Tensor]:
-    t = torch.tensor(rows, dtype=torch.float32, device=device)
+    t = table(tuple(rows), device)
     return t[..., 0], t[..., 1]
 
 
@@ -67,7 +64,7 @@ def sample_angles(rng: Rng, people: int) -> dict[str, torch.Tensor]:
     one, other = (_table([v[i] or flat for v in LEGS.values()], dev) for i in (1, 2))
     legs = torch.stack([_between(rng, t[0][kind], t[1][kind]) for t in (one, other)], 2)
 
-    phase = rng.uniform(0, 6.2832, (people, 1)) + torch.tensor([0, 3.14159], device=dev)
+    phase = rng.uniform(0, 6.2832, (people, 1)) + table((0.0, 3.14159), dev)
     gait = torch.stack([torch.sin(phase), torch.clamp(torch.sin(phase - 1.2), min=0)], -1)
     effort = rng.uniform(0.6, 1.1, (people, 1))
     for name, base, swing, knee0, knee in (("walk", 3, 28, 6, 45), ("run", 18, 45, 22, 75)):
@@ -87,17 +84,16 @@ def sample_angles(rng: Rng, people: int) -> dict[str, torch.Tensor]:
     plo, phi = _table([v[3] for v in LEGS.values()], dev)
     trunk = torch.zeros(*kind.shape, len(TRUNK), device=dev)
     n = rng.normal((people, len(TRUNK)))
-    trunk[..., 0] = n[..., 0] * 3 + torch.where(rng.chance(0.03, (people,)), rng.uniform(-80, 80, (people,)), torch.zeros(()).to(dev))
-    trunk[..., 1] = n[..., 1] * 3 + torch.where(rng.chance(0.03, (people,)), rng.uniform(-80, 80, (people,)), torch.zeros(()).to(dev))
+    trunk[..., 0] = n[..., 0] * 3 + torch.where(rng.chance(0.03, (people,)), rng.uniform(-80, 80, (people,)), torch.zeros((), device=dev))
+    trunk[..., 1] = n[..., 1] * 3 + torch.where(rng.chance(0.03, (people,)), rng.uniform(-80, 80, (people,)), torch.zeros((), device=dev))
     trunk[..., 2] = _between(rng, plo[kind], phi[kind])
-    trunk[..., 3:] = n[..., 3:] * torch.tensor([5.0, 9, 11, 7, 22], device=dev)
+    trunk[..., 3:] = n[..., 3:] * table((5.0, 9, 11, 7, 22), dev)
     trunk[..., 5] -= 0.4 * trunk[..., 2]                                                            # the head stays up when the trunk bends
 
     noise = rng.normal((people, 2, 9))
-    arms = torch.maximum(torch.minimum(arms + 4 * noise[..., :4], LIMITS["arm"][:, 1].to(dev)), LIMITS["arm"][:, 0].to(dev))
-    legs = torch.maximum(torch.minimum(legs + 2 * noise[..., 4:], LIMITS["leg"][:, 1].to(dev)), LIMITS["leg"][:, 0].to(dev))
+    arms, legs = (torch.clamp(v, *_table(LIMITS[k], dev)) for k, v in (("arm", arms + 4 * noise[..., :4]), ("leg", legs + 2 * noise[..., 4:])))
     swap = rng.chance(0.5, (people,))[..., None, None]
     arms, legs = torch.where(swap, arms.flip(2), arms), torch.where(swap, legs.flip(2), legs)
-    lift = torch.where(kind == names.index("jump"), rng.uniform(0.1, 0.6, (people,)), torch.zeros(()).to(dev))
+    lift = torch.where(kind == names.index("jump"), rng.uniform(0.1, 0.6, (people,)), torch.zeros((), device=dev))
     lift = torch.where((kind == names.index("run")) & rng.chance(0.4, (people,)), 0 * lift + 0.06, lift)
     return {"trunk": trunk, "arms": arms, "legs": legs, "kind": kind, "lift": lift}

@@ -200,7 +200,7 @@ FN V paint_face(const float *h, V p, V skin) {
         float ix = ax - 0.033f, iy = y - 0.02f, r = ix * ix + iy * iy;
         c = r < 0.0033f * 0.0033f ? vec(0.02f, 0.02f, 0.02f) : r < 0.0075f * 0.0075f ? ld(h + 13) : vec(0.85f, 0.84f, 0.82f);
     }
-    float bx = (ax - 0.034f) / 0.021f, by = (y - 0.043f + 0.25f * (ax - 0.034f)) / 0.0055f;
+    float bx = (ax - 0.034f) / 0.021f, by = (y - 0.044f + 4.0f * (ax - 0.03f) * (ax - 0.03f)) / 0.0055f;
     if (bx * bx + by * by < 1) c = mix(c, ld(h + 16), 0.8f);
     float mx = x / 0.027f, my = (y + 0.062f - h[22] * x * x * 12) / (0.0075f);
     if (mx * mx + my * my < 1) c = fabsf(my) < 0.25f ? skin * 0.3f : mix(skin, vec(0.55f, 0.12f, 0.12f), h[21]);
@@ -287,7 +287,7 @@ FN V background(const float *s, const float *prims, const float *bounds, int n, 
     V c = ground(s, p);
     V out = shade(s, prims, bounds, n, p, vec(0, 1, 0), d, c, 0.05f, -1);
     out = out * (0.45f + 0.55f * light_reaches(prims, bounds, n, p, vec(0, 1, 0), 0.7f, -1));          // darker under bodies
-    return kind == OUTDOORS ? mix(out, ld(s + S_C2), ramp(8, 60, t) * s[S_FOG]) : out;
+    return kind == OUTDOORS ? mix(out, ld(s + S_C2), ramp(8, 60, t) * s[S_FOG] * 0.6f) : out;
 }
 // One ray: colour, and what it met.
 FN V trace(const float *s, const float *prims, const float *heads, const float *bounds, int n, const short *list, int count, float near, float far,

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from rng import Rng, mix
+from rng import mix, table
 from scene import PEOPLE, sample
 
 HERE = Path(__file__).parent
@@ -27,6 +27,7 @@ SEEN = [0.05, 0.05, 0.05, 0.06, 0.06, 0.15, 0.15, 0.10, 0.10, 0.08, 0.08, 0.2, 0
 LUMA = [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77,
         24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99]
 CHROMA = [17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66] + [99] * 38
+GROUP = 128                                                                                           # pictures cast at once
 _library: dict[str, ctypes.CDLL] = {}
 
 
@@ -86,8 +87,8 @@ def _jpeg(x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     dct = torch.cos((2 * n[None] + 1) * n[:, None] * torch.pi / 16) * torch.where(n[:, None] == 0, 0.125**0.5, 0.5)
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None] / 100
 
-    def squeeze(p: torch.Tensor, table: list) -> torch.Tensor:
-        q = (torch.tensor(table, device=x.device).float().view(8, 8) * scale).round().clamp(1, 255)[:, None, None]
+    def squeeze(p: torch.Tensor, quant: list) -> torch.Tensor:
+        q = (table(tuple(quant), x.device).view(8, 8) * scale).round().clamp(1, 255)[:, None, None]
         t = p.unflatten(2, (-1, 8)).unflatten(1, (-1, 8)).transpose(2, 3)
         return (dct.T @ ((dct @ t @ dct.T / q).round() * q) @ dct).transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
@@ -97,11 +98,10 @@ def _jpeg(x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     return out[:, :, :h, :w]
 
 
-def develop(rng: Rng, rgb: torch.Tensor, cfg: dict, clean: bool = False) -> torch.Tensor:
-    """Exposure, tone, blur, noise and JPEG: linear (B,H,W,3) to uint8 (B,H,W,3)."""
+def develop(seeds: torch.Tensor, u: torch.Tensor, rgb: torch.Tensor, cfg: dict, clean: bool = False) -> torch.Tensor:
+    """Exposure, tone, blur, noise and JPEG: linear (B,H,W,3) to uint8 (B,H,W,3), by the uniform numbers u (B,12)."""
     b, h, w, _ = rgb.shape
     dev = rgb.device
-    u = rng.uniform(0, 1, (12,))
     x = rgb.permute(0, 3, 1, 2)
     level = x.mean((1, 2, 3)).clamp(min=1e-3)
     x = x * (0.28 / level * (2.0 ** ((u[:, 0] - 0.5) * (0.5 if clean else 1.8))))[:, None, None, None]
@@ -119,10 +119,10 @@ def develop(rng: Rng, rgb: torch.Tensor, cfg: dict, clean: bool = False) -> torc
     if not clean:
         x = _blur(x, lo + (hi - lo) * u[:, 8] ** 2)
     lo, hi = cfg["noise"]
-    key = mix(rng.seeds)[:, None] + torch.arange(h * w * 3, device=dev) * 0x9E3779B1
+    key = mix(seeds)[:, None] + torch.arange(h * w * 3, device=dev) * 0x9E3779B1
     bits = mix(key)
     noise = ((bits & 0xFFFF) + (bits >> 16)).float().view(b, 3, h, w) / 65536 - 1
-    x = x + noise * 2.4 * ((0.004 if clean else lo + (hi - lo) * u[:, 9] ** 2))[:, None, None, None] if not clean else x + noise * 0.01
+    x = x + noise * (0.01 if clean else 2.4 * (lo + (hi - lo) * u[:, 9] ** 2)[:, None, None, None])
     x = x.clamp(0, 1) * 255
     lo, hi = cfg["jpeg_quality"]
     if not clean:
@@ -138,7 +138,7 @@ def annotate(scenes: dict, owner: torch.Tensor, depth: torch.Tensor, cfg: dict) 
     inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1) & (z > 0.1) & scenes["present"][..., None]
     at = y.round().clamp(0, h - 1).long() * w + x.round().clamp(0, w - 1).long()
     surface = depth.flatten(1).gather(1, at.flatten(1)).view_as(z)
-    seen = inside & (surface >= z - torch.tensor(SEEN, device=z.device))
+    seen = inside & (surface >= z - table(tuple(SEEN), z.device))
     area = torch.stack([(owner == i + 1).flatten(1).sum(1) for i in range(PEOPLE)], 1)
     state = inside.long() + seen.long()
     there = scenes["present"] & inside.any(-1) & (area > 0)
@@ -149,8 +149,15 @@ def annotate(scenes: dict, owner: torch.Tensor, depth: torch.Tensor, cfg: dict) 
 def pictures(seeds: torch.Tensor, width: int, height: int, cfg: dict, supersample: int | None = None, clean: bool = False) -> tuple[torch.Tensor, dict]:
     """uint8 pictures (B,H,W,3) and their annotations for these seeds."""
     scenes = sample(seeds, width, height, cfg)
-    rgb, owner, depth = cast(scenes, width, height, supersample or cfg["supersample"])
-    return develop(scenes["rng"], rgb, cfg, clean), annotate(scenes, owner, depth, cfg)
+    rng = scenes.pop("rng")
+    chance = rng.uniform(0, 1, (12,))
+    images, notes = [], []
+    for i in range(0, len(seeds), GROUP):
+        part = {k: v[i:i + GROUP] for k, v in scenes.items()}
+        rgb, owner, depth = cast(part, width, height, supersample or cfg["supersample"])
+        images.append(develop(rng.seeds[i:i + GROUP], chance[i:i + GROUP], rgb, cfg, clean))
+        notes.append(annotate(part, owner, depth, cfg))
+    return torch.cat(images), {k: torch.cat([n[k] for n in notes]) for k in notes[0]}
 
 
 def truth(name: str, notes: dict, i: int, width: int, height: int, seed: int) -> dict:

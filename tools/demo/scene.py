@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import torch
 
-from body import BOX, CLOTH, PLAIN, PRIM, SLOTS, build, cloth_colour, hsv, linear, point, rotation, turn
+from body import BOX, CLOTH, PLAIN, PRIM, SLOTS, build, cloth_colour, hsv, linear, number, point, rotation, turn
 from pose import LEGS
-from rng import Rng
+from rng import Rng, table
 
 PEOPLE, THINGS, OWNERS, SCENE = 6, 24, 7, 64
 OUTDOORS, ROOM, BACKDROP, CLUTTER = range(4)
@@ -40,7 +40,7 @@ def _place(rng: Rng, cam: dict, width: int, cfg: dict) -> tuple[torch.Tensor, to
     across[:, 0] = rng.uniform(-0.32, 0.32)
     x = -across * width / cam["focal"][:, None] * depth
     together = rng.chance(cfg["together"])[:, None]                                                   # side by side, close to the main person
-    order = torch.tensor([0, 1, -1, 2, -2, 3], device=x.device)
+    order = table((0, 1, -1, 2, -2, 3), x.device)
     spread = rng.uniform(0.42, 0.85)[:, None] * order + 0.08 * rng.normal((p,))
     x = torch.where(together, x[:, :1] + spread, x)
     depth = torch.where(together, depth[:, :1] + 0.3 * rng.normal((p,)), depth)
@@ -57,7 +57,7 @@ def _place(rng: Rng, cam: dict, width: int, cfg: dict) -> tuple[torch.Tensor, to
 
 
 def _row(a, ra, b, rb, colour, accent, pattern, scale, kind, on) -> torch.Tensor:
-    num = lambda v: torch.as_tensor(v, dtype=torch.float32, device=a.device).expand(a.shape[:-1])[..., None]
+    num = lambda v: number(v, a[..., 0])[..., None]
     o = on[..., None].float()
     return torch.cat([a, num(ra) * o, b, num(rb), num(0.005), num(1), colour, colour, num(pattern), num(scale), accent, num(kind), num(OWNERS - 1), num(0.1)], -1)
 
@@ -114,7 +114,7 @@ def _world(rng: Rng, cam: dict, where: torch.Tensor, cfg: dict, width: int, heig
     light = torch.stack([elevation.cos() * azimuth.sin(), elevation.sin(), -0.35 - 0.65 * elevation.cos() * azimuth.cos()], -1)
     light = light / light.norm(dim=-1, keepdim=True)
     strength = torch.where(out, rng.uniform(0.3, 1.5), rng.uniform(0.2, 1.0))[:, None]
-    warm = rng.uniform(-0.12, 0.12)[:, None] * torch.tensor([1.0, 0.1, -1.0], device=kind.device)
+    warm = rng.uniform(-0.12, 0.12)[:, None] * table((1.0, 0.1, -1.0), kind.device)
     sun = strength * (1 + warm)
     any_ = lambda s, v0, v1: hsv(rng.uniform(), rng.uniform(0, s), rng.uniform(v0, v1)) ** 2.2
     sky_top = linear([(60, 110, 190), (90, 140, 210), (150, 170, 190), (200, 205, 210), (40, 50, 80), (230, 180, 140)], kind.device)[rng.choice([3, 3, 3, 3, 1, 1])]
@@ -132,7 +132,7 @@ def _world(rng: Rng, cam: dict, where: torch.Tensor, cfg: dict, width: int, heig
     amb = rng.uniform(0.25, 0.75)[:, None]
     amb_up = amb * (0.7 + 0.3 * torch.where(out[:, None], sky_top / sky_top.amax(-1, keepdim=True), torch.ones_like(c1)))
     amb_down = amb * (0.35 + 0.4 * g1)
-    scalar = lambda v: torch.as_tensor(v, dtype=torch.float32, device=kind.device).expand(kind.shape)[:, None]
+    scalar = lambda v: number(v, cam["eye"])[:, None]
     zero = torch.zeros_like(cam["eye"])
     parts = [torch.stack([zero, cam["eye"], zero], -1), cam["right"], cam["up"], cam["forward"], scalar(cam["focal"]), scalar((width - 1) / 2), scalar((height - 1) / 2),
              light, sun, amb_up, amb_down, scalar(kind.float()), c1, c2, g1, g2, scalar(gpattern.float()), scalar(gscale), scalar(rng.uniform(1, 900).floor()),

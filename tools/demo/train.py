@@ -1,6 +1,6 @@
 """Trains the demo model on rendered people, in pieces: each call goes on from the checkpoint and spends --seconds.
 
-Run: python tools/demo/train.py --out /tmp/demo --seconds 480            (one GPU; CHECKPOINT is /tmp/demo/checkpoint.pt)
+Run: python tools/demo/train.py --out /tmp/demo --seconds 480            (one GPU; model.pt and checkpoint.pt)
      python tools/demo/train.py --out /tmp/demo --bench                  (speeds of renderer and training step)
 The schedule is a share of the whole training time in config.json (`minutes`), so several short pieces equal a long one.
 """
@@ -24,7 +24,7 @@ MIRROR = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 class Pool:
     """A ring of rendered pictures on the device; each is used about `reuse` times, cut out differently every time."""
 
-    def __init__(self, cfg: dict, first_seed: int, count: int, device: torch.device, chunk: int = 64):
+    def __init__(self, cfg: dict, first_seed: int, count: int, device: torch.device, chunk: int = 512):
         self.cfg, self.device, self.chunk, self.count = cfg, device, chunk, count
         self.side = cfg["training"]["picture"]
         self.next_seed, self.filled, self.at = first_seed, 0, 0
@@ -36,7 +36,8 @@ class Pool:
     def render(self) -> None:
         """Replace the oldest `chunk` pictures."""
         seeds = torch.arange(self.next_seed, self.next_seed + self.chunk, device=self.device)
-        images, notes = pictures(seeds, self.side, self.side, self.cfg["renderer"])
+        fine = self.next_seed // self.chunk % self.cfg["training"]["supersample_every"] == 0
+        images, notes = pictures(seeds, self.side, self.side, self.cfg["renderer"], 2 if fine else 1)
         part = slice(self.at, self.at + self.chunk)
         self.images[part], self.joints[part], self.there[part], self.ignore[part] = images, notes["keypoints"], notes["there"], notes["ignore"]
         self.next_seed += self.chunk
@@ -92,14 +93,15 @@ class Trainer:
         if self.path.exists():
             state = torch.load(self.path, map_location=device, weights_only=True)
             self.model.load_state_dict(state["model"])
-            self.ema.load_state_dict(state["ema"])
+            self.ema.load_state_dict(torch.load(out / "model.pt", map_location=device, weights_only=True)["ema"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step_count, self.spent, self.next_seed = state["step"], state["spent"], state["next_seed"]
         self.forward = torch.compile(self.model) if compiled else self.model
 
     def save(self, pool: Pool) -> None:
-        torch.save({"model": self.model.state_dict(), "ema": self.ema.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step_count,
-                    "spent": self.spent, "next_seed": pool.next_seed, "multiplier": self.cfg["multiplier"]}, self.path)
+        torch.save({"ema": self.ema.state_dict(), "multiplier": self.cfg["multiplier"], "spent": self.spent, "step": self.step_count}, self.out / "model.pt")
+        torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step_count, "spent": self.spent,
+                    "next_seed": pool.next_seed}, self.path)
 
     def rate(self, done: float) -> float:
         """Linear warm-up, then half a cosine over the share of the time that is done."""
@@ -180,17 +182,19 @@ def bench(trainer: Trainer, cfg: dict, device: torch.device, buckets: list) -> N
                  "skip": torch.rand(128, 6, 17, device=device) < 0.1, "size": torch.rand(128, 6, device=device) * 200 + 30}
         timed("compiled step 385", 128, lambda: trainer.step(x, marks, 0.01))
         return
-    seeds = torch.arange(1, 65, device=device)
+    seeds = torch.arange(1, 513, device=device)
     side, options = cfg["training"]["picture"], cfg["renderer"]
     scenes = sample(seeds, side, side, options)
-    timed("sample", 64, lambda: sample(seeds, side, side, options))
+    rng = scenes.pop("rng")
+    scenes, u, keys = {k: v[:64] for k, v in scenes.items()}, rng.uniform(0, 1, (12,))[:64], rng.seeds[:64]
+    timed("sample", 512, lambda: sample(seeds, side, side, options))
     for ss in (1, 2):
         timed(f"cast {side} supersample {ss}", 64, lambda: cast(scenes, side, side, ss))
     rgb, owner, depth = cast(scenes, side, side, 1)
-    timed("develop", 64, lambda: develop(scenes["rng"], rgb, options))
+    timed("develop", 64, lambda: develop(keys, u, rgb, options))
     timed("annotate", 64, lambda: annotate(scenes, owner, depth, options))
     pool = Pool(cfg, 1, 512, device)
-    timed("pool", 64, pool.render)
+    timed("pool", 512, pool.render)
     for side, batch in buckets:
         x, marks = pool.crops(batch, side)
         timed(f"crops {side}", batch, lambda: pool.crops(batch, side))
@@ -220,11 +224,12 @@ def main() -> None:
     torch.manual_seed(7)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark_limit = 3                                                          # the search itself takes a third of a minute otherwise
     trainer = Trainer(cfg, args.out, device, args.compile)
     if args.bench:
         bench(trainer, cfg, device, cfg["training"]["buckets"])
         return
-    pool = Pool(cfg, trainer.next_seed, cfg["training"]["pool"], device, min(64, cfg["training"]["pool"]))
+    pool = Pool(cfg, trainer.next_seed, cfg["training"]["pool"], device, min(512, cfg["training"]["pool"]))
     train(trainer, pool, cfg["training"]["buckets"], args.seconds, cfg["training"]["pool"] // 3)
     print(f"spent {trainer.spent:.1f} s, {trainer.step_count} steps, next seed {pool.next_seed}")
 
