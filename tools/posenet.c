@@ -10,6 +10,7 @@ static const command commands[] = {
     {"inspect", "show a model's graph, its steps and what computes them", inspect_command},
     {"validate", "check a device's results step by step against the plain C reference",
      validate_command},
+    {"convert", "write a PoseNet, TF.js or ONNX, as plain ONNX for any runtime", convert_command},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
