@@ -48,10 +48,12 @@ static status fill_through_host(void *user, void *memory, size_t bytes)
     void *host = heap_array(bytes, 1);
     if (!host) return STATUS_MEMORY;
     s->write(s->user, host, bytes);
-    status result =
-        cuda_check(cudaMemcpy(memory, host, bytes, cudaMemcpyHostToDevice), "uploading weights");
+    /* From pageable memory the copy may still be under way when it returns, and the streams that
+     * read the weights do not wait for it. */
+    cudaError_t error = cudaMemcpy(memory, host, bytes, cudaMemcpyHostToDevice);
+    if (error == cudaSuccess) error = cudaStreamSynchronize(NULL);
     free(host);
-    return result;
+    return cuda_check(error, "uploading weights");
 }
 
 status cuda_pack(const prepare_context *context, const pack_key *key, size_t bytes,
