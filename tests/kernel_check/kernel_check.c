@@ -209,5 +209,7 @@ int main(int argc, char **argv)
     if (done != STATUS_OK) fprintf(stderr, "kernel_check: %s\n", fail_text());
     if (!o.list && !o.model.name)
         printf("%d passed, %d failed, %d skipped\n", counts.passed, counts.failed, counts.skipped);
-    return done != STATUS_OK || counts.failed > 0;
+    int nothing = !o.list && !o.model.name && !(counts.passed + counts.failed + counts.skipped);
+    if (nothing) fprintf(stderr, "kernel_check: no row and case is called that\n");
+    return done != STATUS_OK || nothing || counts.failed > 0;
 }
