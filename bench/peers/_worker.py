@@ -39,10 +39,13 @@ def head_outputs(names):
     return found
 
 
-def to_nhwc(array, channels):
-    """A head as NHWC, whichever of the two layouts it has."""
-    array = np.asarray(array, np.float32)
-    return array if array.shape[3] == channels else array.transpose(0, 2, 3, 1)
+def to_nhwc(heads):
+    """All heads as NHWC float32. The layout is judged by all four at once: alone, a heatmap of 17 x 17
+    cells looks the same either way."""
+    heads = {name: np.asarray(head, np.float32) for name, head in heads.items()}
+    if all(head.shape[1] == HEADS[name] for name, head in heads.items()):
+        return {name: head.transpose(0, 2, 3, 1) for name, head in heads.items()}
+    return heads
 
 
 def wants_nchw(shape):
@@ -69,9 +72,8 @@ class Loop:
     def infer(self, command):
         shape = (self.case["batch"], self.case["height"], self.case["width"], 3)
         array = np.fromfile(command["input"], np.float32).reshape(shape)
-        for name, head in self.runtime.infer(array).items():
-            path = os.path.join(command["output"], name + ".f32")
-            np.ascontiguousarray(to_nhwc(head, HEADS[name])).tofile(path)
+        for name, head in to_nhwc(self.runtime.infer(array)).items():
+            head.tofile(os.path.join(command["output"], name + ".f32"))
         return {}
 
     def time(self, command):

@@ -60,6 +60,7 @@ class OnnxRuntime:
         if case["precision"] != "fp32" and not self.cuda:
             raise ValueError("the CPU provider computes in fp32 only")
         options = ort.SessionOptions()
+        options.log_severity_level = 3
         options.intra_op_num_threads = case["threads"]
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         model = half_model(case["model"]) if half else case["model"]
