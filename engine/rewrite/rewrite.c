@@ -51,7 +51,7 @@ status graph_rewrite(graph *g)
     return graph_drop_dead(g);
 }
 
-/* Finds producers and readers anew. */
+/* Finds producers and readers anew; a step that nobody reads any more is dead and reads nothing. */
 static void find_readers(network_index *x, const lowered *out, size_t output_count)
 {
     const network *net = x->net;
@@ -59,14 +59,15 @@ static void find_readers(network_index *x, const lowered *out, size_t output_cou
         x->producer[t] = -1;
         x->readers[t] = 0;
     }
-    for (int i = 0; i < net->step_count; i++) {
+    for (size_t i = 0; i < output_count; i++) {
+        if (out->outputs[i].tensor >= 0) x->readers[out->outputs[i].tensor]++;
+    }
+    for (int i = net->step_count; i-- > 0;) {
         const step *s = &net->steps[i];
+        if (!x->readers[s->output]) x->dead[i] = 1;
         if (x->dead[i]) continue;
         x->producer[s->output] = i;
         for (int k = 0; k < s->input_count; k++) x->readers[s->inputs[k]]++;
-    }
-    for (size_t i = 0; i < output_count; i++) {
-        if (out->outputs[i].tensor >= 0) x->readers[out->outputs[i].tensor]++;
     }
 }
 
@@ -104,5 +105,6 @@ status network_rewrite(lowered *out, size_t input_count, size_t output_count, po
     find_readers(&x, out, output_count);
     TRY(network_residual_into_conv(&x));
     TRY(network_activation_into_step(&x));
+    find_readers(&x, out, output_count);
     return network_drop_dead(&x, out, input_count, output_count);
 }

@@ -42,13 +42,13 @@ status graph_drop_dead(graph *g) STATUS_MUST_CHECK;
 
 /* ---- of networks ---- */
 
-/* A network with who writes and who reads each tensor. */
+/* A network with who writes and who reads each tensor, as it was before the current rewrite. */
 typedef struct network_index {
     network *net;
     pool *pool;
     int *producer;       /* a tensor's step; -1: none */
     int *readers;        /* how many steps and graph outputs read a tensor */
-    unsigned char *dead; /* a step that was merged into another one */
+    unsigned char *dead; /* a step that was merged into another one, or that nobody reads */
 } network_index;
 
 status network_skip_copies(network_index *x, lowered *out, size_t output_count) STATUS_MUST_CHECK;
