@@ -1,12 +1,12 @@
-/* Poses of one picture from C: cc example.c $(pkg-config --cflags --libs posenet) */
+/* People in a picture: cc example.c $(pkg-config --cflags --libs posenet) */
 #include <posenet.h>
 #include <stdio.h>
 
-int main(int argc, char **argv) /* MODEL, then a 640x480 picture as bare RGB bytes */
+int main(int argc, char **argv) /* MODEL PICTURE, which is a binary PPM of 640 x 480 pixels */
 {
     static unsigned char pixels[480][640][3];
     FILE *file = argc == 3 ? fopen(argv[2], "rb") : NULL;
-    if (!file || fread(pixels, sizeof pixels, 1, file) != 1) return 2;
+    if (!file || fscanf(file, "P6 640 480 255%*c") || !fread(pixels, sizeof pixels, 1, file)) return 2;
     fclose(file);
 
     posenet *engine = NULL;
@@ -19,7 +19,7 @@ int main(int argc, char **argv) /* MODEL, then a 640x480 picture as bare RGB byt
     if (posenet_open(&engine, &settings) || posenet_estimate(engine, &image, 1, NULL, poses, &count))
         fprintf(stderr, "%s\n", posenet_last_error());
     for (int i = 0; i < count; i++)
-        printf("%.2f: nose at %.1f, %.1f\n", poses[i].score, poses[i].keypoints[0].x, poses[i].keypoints[0].y);
+        printf("%.2f, nose at %.0f, %.0f\n", poses[i].score, poses[i].keypoints[0].x, poses[i].keypoints[0].y);
     posenet_close(&engine);
     return count == 0;
 }

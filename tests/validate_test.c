@@ -1,10 +1,8 @@
 /* `posenet validate` finds a planted fault: one row that is wrong in one element. */
 #include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "kernels/rows.h"
+#include "tests/shared.h"
 #include "tools/synthetic.h"
 #include "tools/validate.h"
 
@@ -22,18 +20,6 @@ static double cheapest(const network *net, int first, int count)
 {
     (void)net, (void)first, (void)count;
     return 0.0;
-}
-
-static const char *model_file(void)
-{
-    static char path[4096];
-    const char *models = getenv("POSENET_MODELS"), *source = getenv("POSENET_SOURCE");
-    if (models)
-        snprintf(path, sizeof path, "%s/posenet_mobilenet_v1_075_stride16.onnx", models);
-    else
-        snprintf(path, sizeof path, "%s/../shared/models/posenet_mobilenet_v1_075_stride16.onnx",
-                 source ? source : ".");
-    return access(path, R_OK) == 0 ? path : NULL;
 }
 
 static void open_side(side *s, const posenet *engine, const row *const *rows)
@@ -61,13 +47,13 @@ static void close_side(side *s)
 }
 
 /* How many works validate_steps calls out when the tested side computes with these rows. */
-static int count_bad(const row *const *rows)
+static int count_bad(const char *model, const row *const *rows)
 {
     posenet_settings settings;
     posenet_default_settings(&settings, sizeof settings);
     settings.device = POSENET_DEVICE_REF;
     settings.width = settings.height = SIDE;
-    settings.model = model_file();
+    settings.model = model;
     comparison c = {0};
     cr_assert_eq(posenet_open(&c.engine, &settings), POSENET_OK, "%s", fail_text());
     image picture;
@@ -98,13 +84,15 @@ static int count_bad(const row *const *rows)
 
 Test(validate, finds_the_one_wrong_step)
 {
-    if (!model_file()) cr_skip_test("no model: set POSENET_MODELS");
+    char model[SHARED_PATH_BYTES];
+    if (!shared_model("posenet_mobilenet_v1_075_stride16.onnx", model))
+        cr_skip_test("no model: set POSENET_MODELS");
     row wrong = conv_ref;
     wrong.name = "conv_wrong";
     wrong.enqueue = wrong_enqueue;
     wrong.estimate = cheapest;
     const row *rows[MAX_ROWS] = {&wrong};
     for (int i = 0; all_rows[i] && i + 2 < MAX_ROWS; i++) rows[i + 1] = all_rows[i];
-    cr_assert_eq(count_bad(rows), 1);
-    cr_assert_eq(count_bad(NULL), 0);
+    cr_assert_eq(count_bad(model, rows), 1);
+    cr_assert_eq(count_bad(model, NULL), 0);
 }
