@@ -54,12 +54,15 @@ status tfjs_channels_input(const tfjs_translation *t, int id, int index, int64_t
 status tfjs_emit(tfjs_translation *t, graph_op op, const char *name, const int *inputs,
                  int input_count, int64_t channels, node **out, int *value)
 {
-    TRY(graph_add_value(t->g, name, ELEMENT_REAL, value));
-    struct value *v = &t->g->values[*value];
+    int made;
+    TRY(graph_add_value(t->g, name, ELEMENT_REAL, &made));
+    struct value *v = &t->g->values[made];
     v->rank = 4;
     for (int i = 0; i < 4; i++) v->dims[i] = GRAPH_UNKNOWN_DIM;
     v->dims[1] = channels;
-    return graph_add_node(t->g, op, name, inputs, input_count, value, 1, out);
+    TRY(graph_add_node(t->g, op, name, inputs, input_count, &made, 1, out));
+    *value = made;
+    return STATUS_OK;
 }
 
 status tfjs_add_reordered(tfjs_translation *t, const char *name, const constant *c,

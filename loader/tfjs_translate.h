@@ -69,7 +69,8 @@ const constant *tfjs_constant_input(const tfjs_translation *t, int id, int index
 status tfjs_channels_input(const tfjs_translation *t, int id, int index, int64_t channels,
                            const constant **out) STATUS_MUST_CHECK;
 
-/* Appends a node with one output, a picture of `channels` (-1: unknown) named `name`. */
+/* Appends a node with one output, a picture of `channels` (-1: unknown) named `name`. `value` may
+ * point at the input that it replaces. */
 status tfjs_emit(tfjs_translation *t, graph_op op, const char *name, const int *inputs,
                  int input_count, int64_t channels, node **out, int *value) STATUS_MUST_CHECK;
 

@@ -11,6 +11,8 @@ static const command commands[] = {
     {"validate", "check a device's results step by step against the plain C reference",
      validate_command},
     {"convert", "write a PoseNet, TF.js or ONNX, as plain ONNX for any runtime", convert_command},
+    {"generate", "write a PoseNet with seeded weights, to test and to measure with",
+     generate_command},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

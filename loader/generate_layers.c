@@ -1,0 +1,292 @@
+/* The architectures: MobileNetV1 as in Google's PoseNet, and TF-slim's ResNet50 v1. */
+#include "loader/generate_layers.h"
+
+#include <string.h>
+
+typedef struct builder {
+    layer_list *list;
+    int stride;  /* wanted */
+    int current; /* so far */
+    int rate;    /* dilation of what follows: strides that are not taken become this */
+} builder;
+
+/* What of `stride` a layer still takes; the dilation it gets in *dilation. The layer whose stride
+ * is dropped has the old dilation, those behind it the new one. */
+static int take_stride(builder *b, int stride, int *dilation)
+{
+    if (b->current < b->stride) {
+        b->current *= stride;
+        *dilation = 1;
+        return stride;
+    }
+    *dilation = b->rate;
+    b->rate *= stride;
+    return 1;
+}
+
+static status add_layer(builder *b, const layer *l, int *number)
+{
+    layer_list *list = b->list;
+    if (list->count == LAYERS_MOST) return fail(STATUS_ARGUMENT, "too many layers");
+    if (!l->scope || !l->weight_scope) return STATUS_MEMORY;
+    *number = list->count;
+    list->layers[list->count++] = *l;
+    return STATUS_OK;
+}
+
+static status add_heads(builder *b, const char *prefix, int features, int channels_in)
+{
+    static const struct {
+        const char *name;
+        int channels;
+        float center, shift, least, most;
+    } heads[LAYER_HEADS] = {
+        {"heatmap_2", 17, -1.9f, 0.3f, 1.1f, 1.5f}, /* logits */
+        {"offset_2", 34, 0.0f, 2.0f, 4.0f, 8.0f},   /* pixels */
+        {"displacement_fwd_2", 32, 0.0f, 10.0f, 15.0f, 25.0f},
+        {"displacement_bwd_2", 32, 0.0f, 10.0f, 15.0f, 25.0f},
+    };
+    for (int i = 0; i < LAYER_HEADS; i++) {
+        char *scope = pool_format(b->list->pool, "%s/%s", prefix, heads[i].name);
+        layer l = {.kind = LAYER_CONV,
+                   .scope = scope,
+                   .weight_scope = scope,
+                   .input = features,
+                   .channels_in = channels_in,
+                   .channels = heads[i].channels,
+                   .kernel = 1,
+                   .stride = 1,
+                   .dilation = 1,
+                   .same = 1,
+                   .is_head = 1,
+                   .center = heads[i].center,
+                   .shift = heads[i].shift,
+                   .least = heads[i].least,
+                   .most = heads[i].most};
+        TRY(add_layer(b, &l, &b->list->heads[i]));
+    }
+    return STATUS_OK;
+}
+
+/* ---- MobileNetV1 ---- */
+
+static status add_mobile(builder *b, layer_kind kind, const char *name, int input, int channels_in,
+                         int channels, int stride, int dilation, int *number)
+{
+    pool *p = b->list->pool;
+    layer l = {.kind = kind,
+               .scope = pool_format(p, "MobilenetV1/MobilenetV1/%s", name),
+               .weight_scope = pool_format(p, "MobilenetV1/%s", name),
+               .input = input,
+               .channels_in = channels_in,
+               .channels = channels,
+               .kernel = strstr(name, "pointwise") ? 1 : 3,
+               .stride = stride,
+               .dilation = dilation,
+               .same = 1,
+               .activation = LAYER_RELU6,
+               .center = 0.4f,
+               .shift = 0.6f,
+               .least = 0.6f,
+               .most = 1.4f};
+    return add_layer(b, &l, number);
+}
+
+/* The narrow networks keep block 12 at stride 1 and do not widen there, since their checkpoints
+ * were trained so. At stride 32, which Google never published for them, it has the stride that the
+ * full network has. */
+static status make_mobilenet(builder *b, int multiplier)
+{
+    static const int strides[13] = {1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1};
+    static const int widths[13] = {64,  128, 128, 256, 256,  512, 512,
+                                   512, 512, 512, 512, 1024, 1024};
+    int narrow = multiplier < 100, share = narrow ? multiplier : 100;
+    int dilation, last, channels = 32 * share / 100;
+    int stride = take_stride(b, 2, &dilation);
+    TRY(add_mobile(b, LAYER_CONV, "Conv2d_0", LAYER_IMAGE, 3, channels, stride, dilation, &last));
+    for (int i = 0; i < 13; i++) {
+        char *depthwise = pool_format(b->list->pool, "Conv2d_%d_depthwise", i + 1);
+        char *pointwise = pool_format(b->list->pool, "Conv2d_%d_pointwise", i + 1);
+        if (!depthwise || !pointwise) return STATUS_MEMORY;
+        int width = (narrow && widths[i] == 1024 ? 512 : widths[i]) * share / 100;
+        int wanted = narrow && i == 11 && b->stride < 32 ? 1 : strides[i];
+        stride = take_stride(b, wanted, &dilation);
+        TRY(add_mobile(b, LAYER_DEPTHWISE, depthwise, last, channels, channels, stride, dilation,
+                       &last));
+        TRY(add_mobile(b, LAYER_CONV, pointwise, last, channels, width, 1, 1, &last));
+        channels = width;
+    }
+    return add_heads(b, "MobilenetV1", last, channels);
+}
+
+/* ---- ResNet50 ---- */
+
+/* A convolution of a unit, "conv1" to "conv3" or "shortcut", of `kernel` pixels. */
+static status add_residual_conv(builder *b, const char *unit, const char *name, const layer *shape,
+                                int *number)
+{
+    layer l = *shape;
+    l.kind = LAYER_CONV;
+    l.scope = pool_format(b->list->pool, "%s/%s", unit, name);
+    l.weight_scope = l.scope;
+    if (l.activation == LAYER_LINEAR) { /* into the sum: small, so that sums do not grow */
+        l.shift = 0.2f;
+        l.least = 0.3f;
+        l.most = 0.7f;
+    } else {
+        l.center = 0.2f;
+        l.shift = 0.5f;
+        l.least = 0.6f;
+        l.most = 1.4f;
+    }
+    return add_layer(b, &l, number);
+}
+
+/* TF-slim's bottleneck: the stride on the 3x3; the shortcut a projection where the width changes,
+ * every second pixel where it does not. */
+static status add_unit(builder *b, const char *unit, int width, int wanted, int *last,
+                       int *channels)
+{
+    int dilation, shortcut = *last, x;
+    int stride = take_stride(b, wanted, &dilation);
+    if (*channels != 4 * width) {
+        layer project = {.input = *last,
+                         .channels_in = *channels,
+                         .channels = 4 * width,
+                         .kernel = 1,
+                         .stride = stride,
+                         .dilation = 1,
+                         .same = 1};
+        TRY(add_residual_conv(b, unit, "shortcut", &project, &shortcut));
+    } else if (stride > 1) {
+        char *scope = pool_format(b->list->pool, "%s/shortcut", unit);
+        layer pick = {.kind = LAYER_MAX_POOL,
+                      .scope = scope,
+                      .weight_scope = scope,
+                      .input = *last,
+                      .channels_in = *channels,
+                      .channels = *channels,
+                      .kernel = 1,
+                      .stride = stride,
+                      .dilation = 1,
+                      .same = 1};
+        TRY(add_layer(b, &pick, &shortcut));
+    }
+    layer reduce = {.input = *last,
+                    .channels_in = *channels,
+                    .channels = width,
+                    .kernel = 1,
+                    .stride = 1,
+                    .dilation = 1,
+                    .same = 1,
+                    .activation = LAYER_RELU};
+    TRY(add_residual_conv(b, unit, "conv1", &reduce, &x));
+    layer middle = {.input = x,
+                    .channels_in = width,
+                    .channels = width,
+                    .kernel = 3,
+                    .stride = stride,
+                    .dilation = dilation,
+                    .same = stride == 1,
+                    .activation = LAYER_RELU};
+    TRY(add_residual_conv(b, unit, "conv2", &middle, &x));
+    layer expand = {.input = x,
+                    .channels_in = width,
+                    .channels = 4 * width,
+                    .kernel = 1,
+                    .stride = 1,
+                    .dilation = 1,
+                    .same = 1};
+    TRY(add_residual_conv(b, unit, "conv3", &expand, &x));
+    *channels = 4 * width;
+    layer sum = {.kind = LAYER_ADD,
+                 .scope = unit,
+                 .weight_scope = unit,
+                 .input = shortcut,
+                 .other = x,
+                 .channels_in = *channels,
+                 .channels = *channels,
+                 .activation = LAYER_RELU};
+    return add_layer(b, &sum, last);
+}
+
+static status make_resnet(builder *b)
+{
+    static const int units[4] = {3, 4, 6, 3};
+    int last, channels = 64;
+    layer root = {.input = LAYER_IMAGE,
+                  .channels_in = 3,
+                  .channels = channels,
+                  .kernel = 7,
+                  .stride = 2,
+                  .dilation = 1,
+                  .activation = LAYER_RELU};
+    TRY(add_residual_conv(b, "resnet_v1_50", "conv1", &root, &last));
+    layer pool1 = {.kind = LAYER_MAX_POOL,
+                   .scope = "resnet_v1_50/pool1",
+                   .input = last,
+                   .weight_scope = "resnet_v1_50/pool1",
+                   .channels_in = channels,
+                   .channels = channels,
+                   .kernel = 3,
+                   .stride = 2,
+                   .dilation = 1,
+                   .same = 1};
+    TRY(add_layer(b, &pool1, &last));
+    b->current = 4;
+    for (int block = 0; block < 4; block++) {
+        for (int unit = 0; unit < units[block]; unit++) {
+            char *scope = pool_format(b->list->pool, "resnet_v1_50/block%d/unit_%d/bottleneck_v1",
+                                      block + 1, unit + 1);
+            if (!scope) return STATUS_MEMORY;
+            int stride = block < 3 && unit == units[block] - 1 ? 2 : 1;
+            TRY(add_unit(b, scope, 64 << block, stride, &last, &channels));
+        }
+    }
+    return add_heads(b, "resnet_v1_50", last, channels);
+}
+
+status layers_make(const generate_settings *settings, layer_list *list)
+{
+    builder b = {.list = list, .stride = settings->stride, .current = 1, .rate = 1};
+    list->count = 0;
+    int resnet = settings->architecture == GENERATE_RESNET50;
+    list->epsilon = resnet ? 1e-5f : 1e-3f; /* TF-slim's */
+    return resnet ? make_resnet(&b) : make_mobilenet(&b, settings->multiplier);
+}
+
+void layers_share(const layer_list *from, layer_list *to)
+{
+    for (int i = 0, k = 0; i < to->count; i++) {
+        layer *l = &to->layers[i];
+        if (l->kind != LAYER_CONV && l->kind != LAYER_DEPTHWISE) continue;
+        while (from->layers[k].kind != LAYER_CONV && from->layers[k].kind != LAYER_DEPTHWISE) k++;
+        const layer *same = &from->layers[k++];
+        l->weights = same->weights;
+        l->gamma = same->gamma;
+        l->beta = same->beta;
+        l->mean = same->mean;
+        l->variance = same->variance;
+    }
+}
+
+double layer_root(double x)
+{
+    double y = x > 1 ? x : 1;
+    for (int i = 0; i < 200; i++) {
+        double next = 0.5 * (y + x / y);
+        if (next >= y) break; /* it falls until it is there */
+        y = next;
+    }
+    return y;
+}
+
+double layer_scale(const layer_list *list, const layer *l, int channel)
+{
+    return l->gamma[channel] / layer_root((double)l->variance[channel] + (double)list->epsilon);
+}
+
+double layer_bias(const layer_list *list, const layer *l, int channel)
+{
+    return l->beta[channel] - l->mean[channel] * layer_scale(list, l, channel);
+}

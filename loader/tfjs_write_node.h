@@ -1,0 +1,58 @@
+/* What the files of the TF.js writer share. */
+#ifndef POSENET_LOADER_TFJS_WRITE_NODE_H
+#define POSENET_LOADER_TFJS_WRITE_NODE_H
+
+#include <cjson/cJSON.h>
+
+#include "loader/graph.h"
+
+/* A tensor of the manifest, in TensorFlow's layout. */
+typedef struct tfjs_tensor {
+    const char *name;
+    constant data;
+} tfjs_tensor;
+
+typedef struct tfjs_writer {
+    const graph *g;
+    pool *pool;
+    cJSON *nodes;         /* the topology's list; failures to add to it are kept in `full` */
+    int full;             /* memory ran out while JSON was made */
+    const char **names;   /* of the TensorFlow node that makes each value */
+    unsigned char *nhwc;  /* values that are NHWC in the graph too: outside its Transposes */
+    tfjs_tensor *tensors; /* on the heap */
+    size_t tensor_count, tensor_capacity;
+} tfjs_writer;
+
+/* A new node of the topology with `count` inputs by name; NULL if memory is out, which the other
+ * functions take. */
+cJSON *tfjs_new_node(tfjs_writer *w, const char *op, const char *name, const char *const *inputs,
+                     int count);
+
+/* Attributes of a node: a type (the attribute T of most), text in base64, lists, numbers. */
+void tfjs_set_type(tfjs_writer *w, cJSON *node, const char *key, const char *type);
+void tfjs_set_word(tfjs_writer *w, cJSON *node, const char *key, const char *word);
+void tfjs_set_list(tfjs_writer *w, cJSON *node, const char *key, const int *list, int count);
+void tfjs_set_integer(tfjs_writer *w, cJSON *node, const char *key, int value);
+void tfjs_set_real(tfjs_writer *w, cJSON *node, const char *key, double value);
+
+/* A Const node and its entry in the manifest. `c` is copied, its numbers are not. */
+status tfjs_write_constant(tfjs_writer *w, const char *name, const constant *c) STATUS_MUST_CHECK;
+
+/* A Const node of integers named "prefix/suffix", whose name comes back in *name. rank 0 has one
+ * number; rank 2 has rows of two. */
+status tfjs_write_integers(tfjs_writer *w, const char *prefix, const char *suffix, int rank,
+                           const int *list, int count, const char **name) STATUS_MUST_CHECK;
+
+/* SpaceToBatchND before a convolution of window `win` that reads node *x, for pictures of any
+ * size; *x becomes it, and *crops what its BatchToSpaceND takes. */
+status tfjs_write_split(tfjs_writer *w, const char *prefix, const window *win, const char **x,
+                        const char **crops) STATUS_MUST_CHECK;
+
+/* BatchToSpaceND behind it. */
+status tfjs_write_join(tfjs_writer *w, const char *prefix, const window *win, const char *crops,
+                       const char **x) STATUS_MUST_CHECK;
+
+/* One graph node as TensorFlow's. */
+status tfjs_write_node(tfjs_writer *w, const node *n) STATUS_MUST_CHECK;
+
+#endif
