@@ -82,7 +82,8 @@ typedef enum graph_op {
 
 typedef enum auto_pad { PAD_EXPLICIT, PAD_SAME_UPPER, PAD_SAME_LOWER, PAD_VALID } auto_pad;
 
-/* Convolution and pooling window, two spatial axes (height, then width). */
+/* Convolution and pooling window, two spatial axes (height, then width). A convolution's kernel of
+ * 0 is whatever its filter says. */
 typedef struct window {
     auto_pad auto_pad;
     int kernel[2], stride[2], dilation[2];

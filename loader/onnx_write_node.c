@@ -118,7 +118,7 @@ static status write_window(draft *d, int convolution)
         TRY(add_int_copies(d, "pads", w->pads, 4));
     else
         TRY(add_text(d, "auto_pad", names[w->auto_pad]));
-    TRY(add_int_copies(d, "kernel_shape", w->kernel, 2));
+    if (w->kernel[0]) TRY(add_int_copies(d, "kernel_shape", w->kernel, 2));
     TRY(add_int_copies(d, "strides", w->stride, 2));
     if (convolution) TRY(add_int(d, "group", w->groups));
     if (convolution || w->dilation[0] != 1 || w->dilation[1] != 1)

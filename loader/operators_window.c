@@ -43,14 +43,12 @@ static status read_window(node_draft *d, window *w)
     return STATUS_OK;
 }
 
-/* The filter says the kernel where the attribute does not; where both do, they must agree. */
+/* The filter says the kernel where the attribute does not; where both do, they must agree. One that
+ * is still to be folded (cast, transposed) says it when the graph is lowered. */
 static status read_filter(node_draft *d, window *w)
 {
     const constant *filter = draft_constant(d, 1);
-    if (!filter && w->kernel[0]) return STATUS_OK;
-    if (!filter)
-        return place_fail(&d->place, STATUS_UNSUPPORTED,
-                          "kernel_shape is missing and the filter is not a constant");
+    if (!filter) return STATUS_OK;
     if (filter->rank != 4)
         return place_fail(&d->place, STATUS_UNSUPPORTED,
                           "the filter has %d dimensions; only windows over two axes (4) are "
