@@ -163,6 +163,7 @@ def check_export(model: PoseNet, path: str, height: int = 257, width: int = 353)
 
 
 def load(path: str) -> PoseNet:
+    """The averaged weights of train.py's model.pt."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     model = PoseNet(state["multiplier"])
     model.load_state_dict(state["ema"])
@@ -171,5 +172,5 @@ def load(path: str) -> PoseNet:
 
 if __name__ == "__main__":
     net = load(sys.argv[1])
-    export(net, sys.argv[2], f"posenet_demo_mobilenet_v1_{round(100 * torch.load(sys.argv[1], weights_only=True)['multiplier']):03d}_stride16")
+    export(net, sys.argv[2], sys.argv[2].rsplit("/", 1)[-1].removesuffix(".onnx"))
     print(check_export(net, sys.argv[2]))
