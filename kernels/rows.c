@@ -19,6 +19,8 @@ const row *const all_rows[] = {
     &concat_ref,
     &resize_ref,
     &expand_ref,
+    &depthwise_pointwise_cpu,
+    &conv_cpu,
     &conv_onednn,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,

@@ -4,8 +4,10 @@
 #include "family.h"
 
 const family *const all_families[] = {
-    &conv_family,   &layer_family,  &max_pool_family, &binary_family, &activate_family,
-    &unary_family,  &pad_family,    &permute_family,  &copy_family,   &slice_family,
-    &gather_family, &concat_family, &resize_family,   &expand_family, &preprocess_family,
-    &decode_family, NULL,
+    &conv_family,       &layer_family,  &depthwise_pointwise_family,
+    &max_pool_family,   &binary_family, &activate_family,
+    &unary_family,      &pad_family,    &permute_family,
+    &copy_family,       &slice_family,  &gather_family,
+    &concat_family,     &resize_family, &expand_family,
+    &preprocess_family, &decode_family, NULL,
 };

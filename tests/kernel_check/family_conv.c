@@ -1,10 +1,10 @@
 /* Convolutions: what is odd about each in a row of the table, and layers as the models have them.
  */
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "family.h"
-
-#include <math.h>
 
 typedef enum extra { NO_EXTRA = 0, NO_BIAS = 1, RESIDUAL = 2 } extra;
 typedef enum clamp { LINEAR, RELU, RELU6, BAND, SIGMOID } clamp;
@@ -132,3 +132,48 @@ static status build_layer(problem *p, int index)
 }
 
 const family layer_family = {"layer", sizeof layer_cases / sizeof *layer_cases, build_layer};
+
+/* MobileNet's block: a depthwise convolution, then a 1x1 one. outs, act and extras are the
+ * second's. */
+typedef struct block_case {
+    conv_case depthwise;
+    int outs;
+    clamp act;
+    int extras;
+} block_case;
+
+static const block_case block_cases[] = {
+    {{1, 1, 1, 1, 1, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, RELU6, NO_EXTRA}, 1, RELU6, 0},
+    {{1, 2, 3, 5, 5, 5, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, RELU6, NO_BIAS}, 7, LINEAR, 0},
+    {{3, 19, 13, 24, 24, 24, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, RELU6, 0}, 48, RELU6, 0},
+    {{1, 19, 13, 48, 48, 48, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, RELU6, 0}, 96, RELU6, NO_BIAS},
+    {{3, 18, 14, 33, 33, 33, {3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}, RELU6, 0}, 65, BAND, 0},
+    {{1, 17, 17, 96, 96, 96, {3, 3}, {1, 1}, {2, 2}, {2, 2, 2, 2}, RELU6, 0}, 96, RELU6, 0},
+    {{1, 7, 9, 40, 40, 40, {3, 3}, {1, 1}, {4, 4}, {4, 4, 4, 4}, LINEAR, 0}, 17, RELU, 0},
+    {{1, 9, 9, 16, 16, 16, {3, 3}, {1, 1}, {1, 1}, {0, 0, 0, 0}, RELU, 0}, 113, RELU6, 0},
+    {{1, 33, 33, 192, 192, 192, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, RELU6, 0}, 192, RELU6, 0},
+    {{1, 129, 129, 48, 48, 48, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, RELU6, 0}, 96, RELU6, 0},
+    {{1, 17, 17, 768, 768, 768, {3, 3}, {1, 1}, {2, 2}, {2, 2, 2, 2}, RELU6, 0}, 768, RELU6, 0},
+};
+
+static status build_block(problem *p, int index)
+{
+    const block_case *c = &block_cases[index];
+    conv_case pointwise = {.outs = c->outs,
+                           .groups = 1,
+                           .kernel = {1, 1},
+                           .stride = {1, 1},
+                           .dilation = {1, 1},
+                           .act = c->act,
+                           .extras = c->extras};
+    int x = problem_tensor(p, c->depthwise.n, c->depthwise.h, c->depthwise.w, c->depthwise.ins,
+                           FILL_UNIT);
+    name(p, &c->depthwise);
+    size_t length = strlen(p->name);
+    snprintf(p->name + length, sizeof p->name - length, ", 1x1 ->%d", c->outs);
+    TRY(append(p, x, &c->depthwise, &x));
+    return append(p, x, &pointwise, &x);
+}
+
+const family depthwise_pointwise_family = {"depthwise_pointwise",
+                                           sizeof block_cases / sizeof *block_cases, build_block};

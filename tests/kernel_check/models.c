@@ -117,7 +117,7 @@ static const row *choose(const problem *p, int first, const char *filter, int *c
 
 static void print(const session *s, const timing_model *m, double *const *seconds)
 {
-    double sum = 0;
+    double sum = 0; /* of the best times, seconds[i][0] once sorted */
     for (int i = 0; i < s->work_count; i++) {
         const work *w = &s->works[i];
         double median = timing_median(seconds[i], m->repeats);
@@ -126,15 +126,16 @@ static void print(const session *s, const timing_model *m, double *const *second
             flops += step_flops(&s->p->net, &s->p->net.steps[w->first + k]);
         const int *x = s->p->tensors[s->p->net.steps[w->first].inputs[0]].dims;
         const int *y = s->p->tensors[s->p->net.steps[w->first + w->count - 1].output].dims;
-        sum += median;
+        sum += seconds[i][0];
         if (m->brief) continue;
-        printf("%-24s %3dx%3dx%4d -> %3dx%3dx%4d %9.1f us %7.1f GFLOP/s\n", w->row->name, x[AXIS_H],
-               x[AXIS_W], x[AXIS_C], y[AXIS_H], y[AXIS_W], y[AXIS_C], 1e6 * median,
-               (double)flops / median * 1e-9);
+        printf("%-24s %3dx%3dx%4d -> %3dx%3dx%4d %9.1f us, best %9.1f us %7.1f GFLOP/s\n",
+               w->row->name, x[AXIS_H], x[AXIS_W], x[AXIS_C], y[AXIS_H], y[AXIS_W], y[AXIS_C],
+               1e6 * median, 1e6 * seconds[i][0], (double)flops / seconds[i][0] * 1e-9);
     }
     double whole = timing_median(seconds[s->work_count], m->repeats);
-    printf("%s %dx%d stride %d, %d threads: median %.3f ms, sum of medians %.3f ms\n", m->name,
-           m->size, m->size, m->stride, m->threads, 1e3 * whole, 1e3 * sum);
+    printf("%s %dx%d stride %d, %d threads: median %.3f ms, best %.3f ms, sum of best %.3f ms\n",
+           m->name, m->size, m->size, m->stride, m->threads, 1e3 * whole,
+           1e3 * seconds[s->work_count][0], 1e3 * sum);
 }
 
 static status time_works(session *s, const timing_model *m)
