@@ -1,6 +1,6 @@
 """Rivals with a known fault, for tests/bench_test.py: the engine's own worker behind a thin wrapper.
 
-planted-same   passes everything on         planted-slow     doubles every time by sleeping
+planted-same   passes everything on         planted-slow     sleeps 50 ms a call
 planted-wrong  adds 1 % to one head         planted-absent   says that it is not installed
 planted-dead   ends in the middle of open   planted-babble   answers with something that is no JSON
 """
@@ -39,8 +39,10 @@ for line in sys.stdin:
     reply = json.loads(engine.stdout.readline())
     command = json.loads(line)
     if kind == "slow" and "ms" in reply:
-        time.sleep(sum(reply["ms"]) / 1e3)
-        reply["ms"] = [2 * t for t in reply["ms"]]
+        for i, ms in enumerate(reply["ms"]):
+            start = time.perf_counter()
+            time.sleep(0.05)
+            reply["ms"][i] = ms + (time.perf_counter() - start) * 1e3
     if kind == "wrong" and command["command"] == "infer":
         path = os.path.join(command["output"], "offsets.f32")
         (np.fromfile(path, np.float32) * np.float32(1.01)).tofile(path)
