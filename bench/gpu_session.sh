@@ -1,0 +1,179 @@
+#!/bin/sh
+# Everything that needs a GPU, in one call: checks first, then figures.
+#
+#   bench/gpu_session.sh OUT PART...
+#
+# PART: check (every CUDA row against ref; the decoders), poses (against golden data), validate (step
+# by step), resnet (heads against ref), sanitize, faults, soak, layers (rows timed on both networks).
+# Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
+# POSENET_MODELS the models. Logs go to OUT, a table of results to stdout.
+set -u
+out=$1
+shift
+mkdir -p "$out"
+failures=0
+
+# cuDNN and cuBLASLt may live among Python's packages.
+for lib in $(python3 -c 'import site; print("\n".join(site.getsitepackages()))' 2>/dev/null); do
+    for folder in "$lib"/nvidia/cudnn/lib "$lib"/nvidia/cu13/lib; do
+        [ -d "$folder" ] && LD_LIBRARY_PATH="$folder:${LD_LIBRARY_PATH:-}"
+    done
+done
+export LD_LIBRARY_PATH POSENET_MODELS POSENET_SHARED
+
+kernel_check="$POSENET_BUILD/tests/kernel_check/kernel_check"
+checks="$POSENET_BUILD/tests/cuda"
+posenet="$POSENET_BUILD/tools/posenet"
+compare="$POSENET_SHARED/tools/compare_poses.py"
+
+# step NAME SECONDS COMMAND...: the command's output in OUT/NAME.txt, one line here.
+step() {
+    name=$1 limit=$2
+    shift 2
+    start=$(date +%s)
+    timeout "$limit" "$@" >"$out/$name.txt" 2>&1
+    code=$?
+    [ $code = 0 ] || failures=$((failures + 1))
+    printf '%-28s exit %d, %d s: %s\n' "$name" $code $(($(date +%s) - start)) \
+        "$(tail -n 1 "$out/$name.txt")"
+}
+
+part_check() {
+    step decode 120 "$checks/decode_check"
+    step kernels 240 "$kernel_check" --filter cu
+}
+
+# The golden pictures of one folder at one precision:
+# GOLDEN MODEL PRECISION HEADS single|several COMPARE-OPTIONS...
+poses() {
+    golden=$1 model=$2 precision=$3 heads=$4 mode=$5
+    shift 5
+    got="$out/poses_${golden}_${precision}_$mode"
+    single=''
+    [ "$mode" = single ] && single=--single
+    mkdir -p "$got"
+    for size in 257x257 513x513 641x481; do
+        set_of=''
+        for want in "$POSENET_SHARED/golden/$golden"/*."$size".json; do
+            [ -e "$want" ] || continue
+            set_of="$set_of $POSENET_SHARED/images/$(basename "$want" ".$size.json").jpg"
+        done
+        [ -n "$set_of" ] || continue
+        # shellcheck disable=SC2086
+        "$posenet" run --device cuda --precision "$precision" --model "$model" --size "$size" \
+            --max-poses 10 $heads $single --json "$got/all.$size" $set_of || return 1
+        python3 - "$got" "$size" <<'SPLIT' || return 1
+import json, os, sys
+got, size = sys.argv[1:]
+found = json.load(open(f'{got}/all.{size}'))
+for one in found if isinstance(found, list) else [found]:
+    name = os.path.basename(one['image']).rsplit('.', 1)[0]
+    json.dump(one, open(f'{got}/{name}.{size}.json', 'w'))
+SPLIT
+    done
+    # shellcheck disable=SC2086
+    python3 "$compare" "$got" "$POSENET_SHARED/golden/$golden" $single "$@"
+}
+
+part_poses() {
+    loose='--median 0.15 --max 1 --score 0.1 --overall-median 0.05 --overall-p98 0.5'
+    for precision in fp32 tf32 fp16; do
+        limits=''
+        [ $precision = fp32 ] || limits=$loose
+        for mode in several single; do
+            # shellcheck disable=SC2086
+            poses onnxruntime posenet_mobilenet_v1_075_stride16 $precision '' $mode $limits \
+                >"$out/poses_mobilenet_${precision}_$mode.txt" 2>&1
+            report poses_mobilenet_${precision}_$mode $?
+            # BodyPix's golden poses were decoded with its long-range offsets.
+            # shellcheck disable=SC2086
+            poses onnxruntime_bodypix_050 bodypix_mobilenet_v1_050_stride16 $precision \
+                '--heads offset=long_offsets' $mode $limits \
+                >"$out/poses_bodypix_${precision}_$mode.txt" 2>&1
+            report poses_bodypix_${precision}_$mode $?
+        done
+    done
+    step profile 60 "$posenet" run --device cuda --profile --size 257x257 --json /dev/null \
+        --model posenet_mobilenet_v1_075_stride16 "$POSENET_SHARED/images/couple.jpg"
+}
+
+part_validate() {
+    for precision in fp32 tf32 fp16; do
+        for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
+            step "validate_${model%%_*}_$precision" 100 "$posenet" validate $model --device cuda \
+                --precision $precision --size 257x257
+        done
+    done
+}
+
+# Heads of generated ResNets against the plain C reference, as norm of difference over norm.
+part_resnet() {
+    for stride in 16 32; do
+        model="$out/resnet50_$stride.onnx"
+        "$posenet" generate resnet50 --stride $stride --seed 1 "$model" || return
+        "$posenet" run --device ref --model "$model" --size 257x257 --heads-out "$out/heads_ref" \
+            --json /dev/null "$POSENET_SHARED/images/couple.jpg"
+        for precision in fp32 tf32 fp16; do
+            "$posenet" run --device cuda --precision $precision --model "$model" --size 257x257 \
+                --heads-out "$out/heads_$precision" --profile --json /dev/null \
+                "$POSENET_SHARED/images/couple.jpg" >"$out/profile_resnet50_${stride}_$precision.txt" 2>&1
+            limit=2e-2
+            [ $precision = fp32 ] && limit=1e-4
+            step "resnet50_${stride}_$precision" 60 python3 - "$out/heads_$precision" \
+                "$out/heads_ref" $limit <<'NORMS'
+import os, sys
+import numpy as np
+got, want, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
+texts, worst = [], 0
+for name in sorted(os.listdir(want)):
+    a, b = np.load(f'{got}/{name}').astype(float), np.load(f'{want}/{name}').astype(float)
+    ratio = np.linalg.norm(a - b) / np.linalg.norm(b)
+    worst = max(worst, ratio if np.isfinite(ratio) else 9e9)
+    texts.append(f'{name[:-4]} {ratio:.2e}')
+print(', '.join(texts), f'limit {limit:g}')
+sys.exit(worst > limit)
+NORMS
+        done
+        rm -f "$model"
+    done
+}
+
+part_faults() {
+    step faults 300 "$checks/fault_check" "${FAULT_STEP:-41}"
+}
+
+part_soak() {
+    step soak 300 "$checks/soak_check" "${SOAK_FRAMES:-100000}"
+}
+
+part_layers() {
+    for size in 257 513; do
+        step "layers_resnet50_$size" 60 "$kernel_check" --model resnet50 --size $size --filter cu --brief
+        step "layers_mobilenet_$size" 60 "$kernel_check" --model mobilenet_v1_075 --size $size \
+            --filter cu --brief
+    done
+}
+
+report() {
+    [ "$2" = 0 ] || failures=$((failures + 1))
+    printf '%-28s exit %d: %s\n' "$1" "$2" "$(tail -n 1 "$out/$1.txt")"
+}
+
+# Every kernel of ours over small cases, and a run of each model; cuDNN and cuBLASLt run in the latter.
+part_sanitize() {
+    for tool in memcheck racecheck initcheck synccheck; do
+        watch="compute-sanitizer --tool $tool --error-exitcode 9"
+        step "${tool}_kernels" 150 $watch "$kernel_check" --filter _cuda
+        step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
+        for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
+            step "${tool}_${model%%_*}" 100 $watch "$posenet" run --device cuda --json /dev/null \
+                --model $model --size 129x129 "$POSENET_SHARED/images/couple.jpg"
+        done
+    done
+}
+
+for part in "$@"; do
+    "part_$part"
+done
+echo "$failures failures"
+[ $failures = 0 ]
