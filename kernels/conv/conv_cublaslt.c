@@ -1,10 +1,12 @@
-/* 1x1 convolution as one matrix product through cuBLASLt, with bias, residual and ReLU inside.
+/* 1x1 convolution as one matrix product through cuBLASLt, with bias, residual and ReLU inside; any
+ * other activation is a pass of its own.
  *
  * In the library's column-major words: D[out][pixel] = act(filter^T X + C + bias), where X is the
  * input as [in][pixel], the filter lies as ONNX wrote it, and C is the residual. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernels/conv/epilogue_cuda.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/element.h"
@@ -26,6 +28,20 @@ static int is_relu(const activation *act)
     return act->kind == ACTIVATION_CLAMP && act->low == 0 && act->high == INFINITY;
 }
 
+static int is_half(float value)
+{
+    float rounded = half_to_float(float_to_half(value));
+    return rounded == value;
+}
+
+/* 1 if the activation may follow the rounding to `type`: a clamp to values of the type commutes
+ * with it. */
+static int can_follow(const activation *act, element_type type)
+{
+    if (type == TYPE_FP32 || act->kind == ACTIVATION_NONE) return 1;
+    return act->kind == ACTIVATION_CLAMP && is_half(act->low) && is_half(act->high);
+}
+
 static int covers(const network *net, int first, precision precision)
 {
     (void)precision;
@@ -36,12 +52,11 @@ static int covers(const network *net, int first, precision precision)
         return 0;
     for (int side = 0; side < 4; side++)
         if (p->pads[side]) return 0;
-    if (p->act.kind != ACTIVATION_NONE && !is_relu(&p->act)) return 0;
     const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
     for (int i = 0; i < s->input_count; i++)
         if (net->tensors[s->inputs[i]].constant) return 0;
     if (s->input_count > 1 && net->tensors[s->inputs[1]].type != y->type) return 0;
-    return y->type == x->type || y->type == TYPE_FP32;
+    return can_follow(&p->act, y->type) && (y->type == x->type || y->type == TYPE_FP32);
 }
 
 /* ---- prepare ------------------------------------------------------------------------------------
@@ -113,7 +128,7 @@ static status describe(product *p, const prepare_context *context, const network
         lib,
         lib->matmul_set(p->matmul, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed),
         doing));
-    int relu = conv->act.kind == ACTIVATION_CLAMP;
+    int relu = is_relu(&conv->act);
     cublasLtEpilogue_t epilogue = relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT;
     if (conv->bias) {
         const void *bias;
@@ -207,7 +222,10 @@ static status enqueue(const work *w, const network *net, const run *r)
                        tensor_at(net, s->inputs[0], r), p->x_layout, added ? &one : &zero, residual,
                        p->residual_layout, y, p->y_layout, &p->algorithm, r->arena + w->workspace,
                        p->workspace_bytes, r->stream);
-    return cublaslt_check(p->lib, code, s->nodes);
+    TRY(cublaslt_check(p->lib, code, s->nodes));
+    const activation *act = &s->as.conv.act;
+    if (act->kind == ACTIVATION_NONE || is_relu(act)) return STATUS_OK;
+    return conv_epilogue(w, net, r, NULL, 0);
 }
 
 const row conv_cublaslt = {

@@ -185,7 +185,7 @@ static status enqueue(const work *w, const network *net, const run *r)
     if (code == CUDNN_STATUS_SUCCESS)
         code = execute(p, count, numbers, pointers, r->arena + w->workspace);
     TRY(cudnn_check(p->lib, code, s->nodes));
-    return p->fused ? STATUS_OK : conv_epilogue(w, net, r, p->bias);
+    return p->fused ? STATUS_OK : conv_epilogue(w, net, r, p->bias, s->input_count > 1);
 }
 
 /* Where the product through cuBLASLt or a row made for the case covers, it is faster. */

@@ -21,10 +21,11 @@ struct compute_epilogue {
 
 } // namespace
 
-extern "C" status conv_epilogue(const work *w, const network *net, const run *r, const float *bias)
+extern "C" status conv_epilogue(const work *w, const network *net, const run *r, const float *bias,
+                                int residual)
 {
     const step *s = &net->steps[w->first];
     compute_epilogue compute = {cuda_tensor(net, r, s->output), {}, bias, s->as.conv.act};
-    if (s->input_count > 1) compute.residual = cuda_tensor(net, r, s->inputs[1]);
+    if (residual) compute.residual = cuda_tensor(net, r, s->inputs[1]);
     return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
 }

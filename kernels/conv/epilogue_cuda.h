@@ -8,8 +8,10 @@
 extern "C" {
 #endif
 
-/* y = activate(y + bias + residual), in place; bias ([channels] fp32) and residual may be NULL. */
-status conv_epilogue(const work *w, const network *net, const run *r, const float *bias);
+/* y = activate(y + bias + residual) of the step that `w` covers, in place. `bias`: [channels] fp32,
+ * or NULL where it is in y already; `residual`: 1 if the step's is still to be added. */
+status conv_epilogue(const work *w, const network *net, const run *r, const float *bias,
+                     int residual) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus
 }
