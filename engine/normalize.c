@@ -47,20 +47,24 @@ static status look_at_beginning(const graph *g, beginning *out)
     return STATUS_OK;
 }
 
+/* A filter that is still to be folded (kept as fp16, then cast) counts by its groups alone. */
 static int has_depthwise(const graph *g)
 {
     for (size_t i = 0; i < g->node_count; i++) {
-        const int64_t *dims = filter_dims(g, &g->nodes[i]);
-        if (dims && g->nodes[i].as.window.groups > 1 && dims[1] == 1) return 1;
+        const node *n = &g->nodes[i];
+        const int64_t *dims = filter_dims(g, n);
+        if (n->op == GRAPH_CONV && n->as.window.groups > 1 && (!dims || dims[1] == 1)) return 1;
     }
     return 0;
 }
 
 static int is_resnet_root(const graph *g, const node *conv)
 {
-    const int64_t *dims = conv ? filter_dims(g, conv) : NULL;
-    return dims && dims[2] == 7 && dims[3] == 7 && conv->as.window.stride[0] == 2 &&
-           conv->as.window.stride[1] == 2;
+    if (!conv) return 0;
+    const window *w = &conv->as.window;
+    const int64_t *dims = filter_dims(g, conv);
+    int64_t height = dims ? dims[2] : w->kernel[0], width = dims ? dims[3] : w->kernel[1];
+    return height == 7 && width == 7 && w->stride[0] == 2 && w->stride[1] == 2;
 }
 
 status normalize_choose(const graph *g, posenet_normalize wish, normalization *out)

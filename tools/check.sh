@@ -76,11 +76,10 @@ sanitized() {
     mkdir -p "$logs/asan"
     ASAN_OPTIONS=log_path=$logs/asan/log:detect_leaks=1:strict_string_checks=1
     UBSAN_OPTIONS=print_stacktrace=1
-    LSAN_OPTIONS=suppressions=$PWD/tests/vendor.leaks:print_suppressions=0
-    export ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+    export ASAN_OPTIONS UBSAN_OPTIONS
     # These compute a lot and check no memory that the others do not.
     ctest_each build-asan asan -E 'golden_poses_test|package_test|bench_test|onnx_operators_test'
-    unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+    unset ASAN_OPTIONS UBSAN_OPTIONS
     if [ -n "$(ls "$logs/asan")" ]; then
         result failed "asan: no report in $logs/asan" "$(ls "$logs/asan" | wc -l) reports"
         head -n 60 "$logs"/asan/*
@@ -101,7 +100,7 @@ under_valgrind() {
     shift
     mkdir -p "$logs/valgrind/$name"
     valgrind --trace-children=yes --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-        --errors-for-leak-kinds=definite,indirect --suppressions=tests/vendor.valgrind --log-file="$logs/valgrind/$name/%p" "$@"
+        --errors-for-leak-kinds=definite,indirect --log-file="$logs/valgrind/$name/%p" "$@"
     ! grep -L 'ERROR SUMMARY: 0 errors' "$logs/valgrind/$name"/* | grep .
 }
 say "valgrind"

@@ -15,8 +15,9 @@ const char model_help[] =
     "Models: without --model the first of these names is taken, as NAME.onnx or\n"
     "NAME/model-stride*.json: posenet_mobilenet_v1_100_stride16, ..._075_stride16,\n"
     "..._050_stride16, posenet_resnet50_stride16, posenet_resnet50_stride32, posenet,\n"
-    "demo; else the folder's first .onnx. The first of these folders with a model\n"
-    "decides: $POSENET_MODELS, ./models, ./tools/demo, " POSENET_MODEL_FOLDER ".";
+    "posenet_demo_mobilenet_v1_075_stride16; else the folder's first .onnx. The first of\n"
+    "these folders with a model decides: $POSENET_MODELS, ./models, "
+    "./tools/demo,\n" POSENET_MODEL_FOLDER ".";
 
 static const char *const preferred[] = {"posenet_mobilenet_v1_100_stride16",
                                         "posenet_mobilenet_v1_075_stride16",
@@ -24,7 +25,7 @@ static const char *const preferred[] = {"posenet_mobilenet_v1_100_stride16",
                                         "posenet_resnet50_stride16",
                                         "posenet_resnet50_stride32",
                                         "posenet",
-                                        "demo"};
+                                        "posenet_demo_mobilenet_v1_075_stride16"};
 enum { PREFERRED = sizeof preferred / sizeof *preferred };
 
 static int is_file(const char *path)
