@@ -144,6 +144,8 @@ static status lower_clip(lowering *l, operand *to)
     TRY(lower_operand(l, 0, &x));
     TRY(clip_limit(l, 1, "min", &act.low));
     TRY(clip_limit(l, 2, "max", &act.high));
+    /* ONNX: then all becomes max. Rows may count on limits in order. */
+    if (act.low > act.high) act.low = act.high;
     return lower_activate(l, act, x, to);
 }
 

@@ -67,13 +67,14 @@ static status window_axis(const window *w, int a, int64_t in, int kernel, int po
                         top, bottom, extent);
         }
         int64_t room = in + top + bottom - extent;
-        if (room < 0) {
+        int rest = w->ceil_mode && room % stride != 0;
+        if (room < 0 && !(rest && -room < stride)) {
             return fail(STATUS_MODEL,
                         "a window of %" PRId64 " is larger than the padded input of %" PRId64,
                         extent, in + top + bottom);
         }
-        *out = room / stride + 1;
-        if (w->ceil_mode && room % stride) {
+        *out = room < 0 ? 0 : room / stride + 1;
+        if (rest) {
             /* One more window, unless it would begin behind the input. */
             if (*out * stride < in + top) *out += 1;
             int64_t needed = (*out - 1) * stride + extent - in - top;

@@ -178,7 +178,7 @@ Test(lower, activations)
     make_output(g, MAKE(g, GRAPH_MIN, x, make_reals(g, 1, DIMS(2), REALS(3, 4))), "g");
     lowered l = lower_whole(g, DIMS(1, 3, 2, 2));
     expect_ops(&l, "activate activate activate activate activate activate binary");
-    static const float limits[6][2] = {{-INFINITY, 6}, {5, 2},         {0, INFINITY},
+    static const float limits[6][2] = {{-INFINITY, 6}, {2, 2},         {0, INFINITY},
                                        {0, 0},         {-1, INFINITY}, {-INFINITY, 3}};
     for (int i = 0; i < 6; i++) {
         const activation *act = &l.net.steps[i].as.act;

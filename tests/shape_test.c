@@ -51,6 +51,7 @@ static const window_case windows[] = {
     {PAD_EXPLICIT,     7, 2, 3, 1, 1, 1, 1, 1,   3, 1, 1},
     {PAD_EXPLICIT,     5, 3, 2, 2, 1, 1, 1, 1,   2, 1, 1},
     {PAD_EXPLICIT,    10, 3, 3, 1, 0, 2, 1, 1,   4, 0, 2},
+    {PAD_EXPLICIT,     2, 3, 2, 1, 0, 0, 1, 1,   1, 0, 1},
     {PAD_VALID,      257, 3, 2, 1, 9, 9, 0, 0, 128, 0, 0},
     {PAD_VALID,      256, 3, 2, 1, 9, 9, 0, 0, 127, 0, 0},
     {PAD_VALID,      256, 3, 2, 1, 9, 9, 1, 1, 128, 0, 1},
@@ -99,6 +100,7 @@ Test(shape, windows_that_make_no_sense)
         {PAD_EXPLICIT, 2, 3, 1, 1, 0, 0, 0, 0, 0, 0, 0}, /* larger than the input */
         {PAD_EXPLICIT, 5, 3, 1, 3, 0, 0, 0, 0, 0, 0, 0}, /* larger for its dilation */
         {PAD_VALID, 2, 3, 1, 1, 0, 0, 0, 0, 0, 0, 0},
+        {PAD_EXPLICIT, 2, 3, 1, 1, 0, 0, 1, 1, 0, 0, 0},  /* not even ceil mode has a window */
         {PAD_EXPLICIT, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0},  /* stride 0 */
         {PAD_EXPLICIT, 5, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0},  /* dilation 0 */
         {PAD_EXPLICIT, 5, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0},  /* kernel 0 */
