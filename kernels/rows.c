@@ -19,8 +19,10 @@ const row *const all_rows[] = {
     &concat_ref,
     &resize_ref,
     &expand_ref,
-    &depthwise_pointwise_cpu,
-    &conv_cpu,
+    &depthwise_pointwise_amx,
+    &depthwise_pointwise_avx512,
+    &conv_amx,
+    &conv_avx512,
     &conv_onednn,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,

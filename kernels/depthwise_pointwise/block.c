@@ -1,0 +1,105 @@
+/* MobileNet's block: the product's rows are made by the depthwise convolution. */
+#include "kernels/depthwise_pointwise/block.h"
+
+#include <stdlib.h>
+
+#include "kernels/conv/conv_gemm.h"
+
+enum { STEPS = 2 };
+
+typedef struct block_state {
+    gemm_plan plan;      /* of the 1x1 convolution */
+    depthwise_job first; /* of the depthwise convolution; x is set for each picture */
+} block_state;
+
+typedef struct block_source {
+    const block_state *state;
+    const tensor *y;
+    const float *from;
+} block_source;
+
+static int is_depthwise(const step *s)
+{
+    const conv_params *p = &s->as.conv;
+    return s->op == OP_CONV && s->input_count == 1 && p->groups == p->in_channels &&
+           p->groups == p->out_channels && p->kernel[0] == 3 && p->kernel[1] == 3;
+}
+
+int block_covers(const network *net, int first, precision precision)
+{
+    float low, high;
+    if (first + 1 >= net->step_count) return 0;
+    const step *s = &net->steps[first], *next = s + 1;
+    if (!is_depthwise(s) || !conv_is_pointwise(next) || next->inputs[0] != s->output) return 0;
+    if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
+    return net->tensors[s->inputs[0]].type == TYPE_FP32 &&
+                   gemm_limits(&s->as.conv.act, &low, &high) &&
+                   conv_gemm_covers(net, first + 1, precision)
+               ? STEPS
+               : 0;
+}
+
+static status make_state(const gemm_kernels *kernels, const prepare_context *context,
+                         const network *net, work *w)
+{
+    const step *s = &net->steps[w->first];
+    const conv_params *p = &s->as.conv;
+    const tensor *x = &net->tensors[s->inputs[0]];
+    block_state *state = w->state;
+    TRY(gemm_plan_make(context, kernels, &s[1].as.conv, &net->tensors[s[1].output], 1, &state->plan,
+                       &w->workspace_bytes));
+    state->first = (depthwise_job){.height = x->dims[AXIS_H],
+                                   .width = x->dims[AXIS_W],
+                                   .channels = p->out_channels,
+                                   .stride = {p->stride[0], p->stride[1]},
+                                   .dilation = {p->dilation[0], p->dilation[1]},
+                                   .pads = {p->pads[0], p->pads[1]}};
+    gemm_limits(&p->act, &state->first.low, &state->first.high);
+    return gemm_pack_depthwise(context, p, &state->first.filter);
+}
+
+status block_prepare(const gemm_kernels *kernels, const prepare_context *context,
+                     const network *net, work *w)
+{
+    w->state = heap_array(1, sizeof(block_state));
+    if (!w->state) return STATUS_MEMORY;
+    status made = make_state(kernels, context, net, w);
+    if (made != STATUS_OK) block_release(w);
+    return made;
+}
+
+void block_release(work *w)
+{
+    free(w->state);
+    w->state = NULL;
+}
+
+/* Pixels first..first+count-1 of the batch, which may span rows and pictures. */
+static void gather(const void *user, int first, int count, float *to, int64_t stride)
+{
+    const block_source *s = user;
+    depthwise_job job = s->state->first;
+    int across = s->y->dims[AXIS_W], down = s->y->dims[AXIS_H];
+    int64_t image_size = (int64_t)job.height * job.width * job.channels;
+    for (int here; count > 0; first += here, count -= here, to += here * stride) {
+        int column = first % across;
+        here = across - column < count ? across - column : count;
+        job.x = s->from + first / across / down * image_size;
+        s->state->plan.kernels->depthwise(&job, first / across % down, column, here, to, stride);
+    }
+}
+
+status block_enqueue(const work *w, const network *net, const run *r)
+{
+    const step *s = &net->steps[w->first], *next = s + 1;
+    const block_state *state = w->state;
+    block_source from = {state, &net->tensors[next->output], tensor_at(net, s->inputs[0], r)};
+    gemm_run all = {.plan = &state->plan,
+                    .gather = gather,
+                    .user = &from,
+                    .residual = next->input_count > 1 ? tensor_at(net, next->inputs[1], r) : NULL,
+                    .y = tensor_at(net, next->output, r),
+                    .workspace = r->arena + w->workspace};
+    gemm_compute(&all);
+    return STATUS_OK;
+}
