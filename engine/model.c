@@ -8,6 +8,7 @@
 #include "engine/network.h"
 #include "engine/normalize.h"
 #include "engine/rewrite/rewrite.h"
+#include "engine/settings.h"
 
 enum { DEFAULT_SIDE = 513 };
 
@@ -42,9 +43,16 @@ static status read_graph(const model_request *q, graph **out)
     return onnx_read_file(q->path, out);
 }
 
-static int fixed_dim(int64_t dim)
+/* A dim that the file fixes; 0 in *fixed if it does not. */
+static status find_fixed(const graph *g, const char *word, int64_t dim, int low, int high,
+                         int *fixed)
 {
-    return dim > 0 && dim <= INT32_MAX ? (int)dim : 0;
+    if (dim == GRAPH_UNKNOWN_DIM) return STATUS_OK;
+    if (dim < low || dim > high)
+        return fail(STATUS_UNSUPPORTED, "%s: the file fixes its input %s at %lld, outside %d..%d",
+                    g->source, word, (long long)dim, low, high);
+    *fixed = (int)dim;
+    return STATUS_OK;
 }
 
 /* Where the one input's axes are, and which of its sides the file fixes. */
@@ -67,10 +75,11 @@ static status find_input(model *m)
     if (channels != 3 && channels != GRAPH_UNKNOWN_DIM)
         return fail(STATUS_MODEL, "%s: input '%s' has %lld channels; a picture has 3", g->source,
                     v->name, (long long)channels);
-    m->fixed_batch = fixed_dim(v->dims[0]);
-    m->fixed_height = fixed_dim(v->dims[m->input_nchw ? 2 : 1]);
-    m->fixed_width = fixed_dim(v->dims[m->input_nchw ? 3 : 2]);
-    return STATUS_OK;
+    TRY(find_fixed(g, "batch", v->dims[0], 1, SETTINGS_MAX_BATCH, &m->fixed_batch));
+    TRY(find_fixed(g, "height", v->dims[m->input_nchw ? 2 : 1], POSENET_MIN_SIDE, POSENET_MAX_SIDE,
+                   &m->fixed_height));
+    return find_fixed(g, "width", v->dims[m->input_nchw ? 3 : 2], POSENET_MIN_SIDE,
+                      POSENET_MAX_SIDE, &m->fixed_width);
 }
 
 /* How many different heads' channel counts the outputs have on `axis`. */

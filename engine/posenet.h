@@ -118,7 +118,7 @@ typedef struct posenet_settings {
     posenet_normalize normalize;
     int width, height; /* of the network's input; 0: the file's fixed size, else 513 x 513. A side
                           that is not k * stride + 1 becomes floor(side / stride) * stride + 1 */
-    int batch;         /* images a call takes at most; 0: 1 */
+    int batch;         /* images a call takes at most; 0: what the file fixes, else 1 */
     int slots;         /* frames in flight; 0: 2 */
     int max_plans;     /* sizes kept ready, least recently used dropped; 0: 4 */
     int threads;       /* host threads of the CPU backend; 0: every core */
@@ -207,8 +207,9 @@ POSENET_API posenet_status posenet_open(posenet **out, const posenet_settings *s
 POSENET_API posenet_status posenet_open_memory(posenet **out, const void *model, size_t bytes,
                                                const posenet_settings *settings);
 
-/* Makes (or finds) the plan for another input size and batch, and makes it the current one. No
- * frame may be in flight. */
+/* Makes (or finds) the plan for another input size and batch, and makes it the current one. 0 means
+ * what the file fixes, else for a side 513 and for the batch settings.batch. No frame may be in
+ * flight. On failure the plan from before stays current. */
 POSENET_API posenet_status posenet_prepare(posenet *engine, int width, int height, int batch);
 
 /* Input size of the current plan, the file's heatmap stride, and the batch; any pointer may be
@@ -217,23 +218,25 @@ POSENET_API posenet_status posenet_get_input(const posenet *engine, int *width, 
                                              int *stride, int *batch);
 
 /* Lends the next slot's frame buffer (pinned with CUDA), at least `bytes` long, to write or decode
- * a picture into and pass as posenet_image.data. Valid until that frame's wait. */
+ * a picture into and pass as posenet_image.data. Valid until that frame's wait, the next prepare,
+ * or a longer one is asked for. */
 POSENET_API posenet_status posenet_frame(posenet *engine, size_t bytes, void **out);
 
 /* Poses of 1..batch pictures: those of picture i at poses[i * settings.max_poses], their number in
- * counts[i], by descending root score. */
+ * counts[i], by descending root score. No frame may be in flight. */
 POSENET_API posenet_status posenet_estimate(posenet *engine, const posenet_image *images,
                                             int image_count, const posenet_decode_options *options,
                                             posenet_pose *poses, int *counts);
 
 /* The same in two halves, with up to settings.slots frames between them. Results come in the order
- * of the submits. With every slot taken, or nothing submitted: POSENET_ERROR_STATE. */
+ * of the submits. With every slot taken, or nothing submitted: POSENET_ERROR_STATE. On the CPU
+ * submit computes at once, with CUDA it returns while the GPU works. */
 POSENET_API posenet_status posenet_submit(posenet *engine, const posenet_image *images,
                                           int image_count, const posenet_decode_options *options);
 POSENET_API posenet_status posenet_wait(posenet *engine, posenet_pose *poses, int *counts);
 
-/* The network alone: a normalised input tensor in (fp32 or the plan's own type), heads out; a head
- * whose data is NULL is skipped. Dims must be the plan's. */
+/* The network alone: a normalised input tensor in, heads out; a head whose data is NULL is skipped.
+ * Dims must be the plan's; types and strides may be any. */
 POSENET_API posenet_status posenet_infer(posenet *engine, const posenet_tensor *input,
                                          const posenet_tensor heads[POSENET_HEADS]);
 
@@ -245,11 +248,13 @@ POSENET_API posenet_status posenet_decode(posenet *engine,
                                           int logits, const posenet_decode_options *options,
                                           int capacity, posenet_pose *poses, int *counts);
 
-/* Head `which` of the last frame, copied out as fp32 into `data` (NULL: only dims are wanted),
- * dense NHWC, `capacity` elements long. dims is filled either way. */
+/* Head `which` of the last frame waited for (or of the last infer), copied out as fp32 into `data`
+ * (NULL: only dims are wanted), dense NHWC, `capacity` elements long. dims is filled either way.
+ * POSENET_ERROR_STATE if there is none, or its slot has been submitted to again. */
 POSENET_API posenet_status posenet_get_head(posenet *engine, posenet_head which, int dims[4],
                                             float *data, size_t capacity);
 
+/* POSENET_ERROR_STATE before the first frame. */
 POSENET_API posenet_status posenet_get_ledger(const posenet *engine, posenet_ledger *ledger);
 POSENET_API posenet_status posenet_get_step_count(const posenet *engine, int *count);
 POSENET_API posenet_status posenet_get_step(const posenet *engine, int index,
