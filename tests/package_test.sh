@@ -59,6 +59,9 @@ for program in "$work/example" "$work/example_cpp" "$work/user/build/user_c" "$w
     [ -z "$model" ] || "$program" "$model" "$work/figure.ppm" | grep 'nose at'
 done
 
+# ---- the installed command finds the installed demo model from anywhere
+(cd "$work" && POSENET_MODELS='' "$prefix/bin/posenet" inspect posenet_demo_mobilenet_v1_075_stride16 >/dev/null)
+
 # ---- the README shows this very program
 awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$source/README.md" >"$work/readme.c"
 cmp "$work/readme.c" "$source/tests/example.c"

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef POSENET_MODEL_FOLDER
-#error "the build says where models are installed"
+#error "the build says where models are installed, seen from the program's own folder"
 #endif
 
 const char model_help[] =
@@ -16,8 +17,8 @@ const char model_help[] =
     "NAME/model-stride*.json: posenet_mobilenet_v1_100_stride16, ..._075_stride16,\n"
     "..._050_stride16, posenet_resnet50_stride16, posenet_resnet50_stride32, posenet,\n"
     "posenet_demo_mobilenet_v1_075_stride16; else the folder's first .onnx. The first of\n"
-    "these folders with a model decides: $POSENET_MODELS, ./models, "
-    "./tools/demo,\n" POSENET_MODEL_FOLDER ".";
+    "these folders with a model decides: $POSENET_MODELS, ./models, ./tools/demo, "
+    "and\n" POSENET_MODEL_FOLDER " beside the installed program.";
 
 static const char *const preferred[] = {"posenet_mobilenet_v1_100_stride16",
                                         "posenet_mobilenet_v1_075_stride16",
@@ -77,11 +78,25 @@ static int find_any_in(const char *folder, char path[MODEL_PATH_BYTES])
     return first_match(folder, "*.onnx", path);
 }
 
+/* The folder of installed models, wherever the whole was installed to; "" where that is unknown. */
+static void installed_models(char folder[MODEL_PATH_BYTES])
+{
+    ssize_t length = readlink("/proc/self/exe", folder, MODEL_PATH_BYTES - 1);
+    folder[length > 0 ? length : 0] = '\0';
+    char *name = strrchr(folder, '/');
+    size_t room = name ? MODEL_PATH_BYTES - (size_t)(name - folder) : 0;
+    if (room <= sizeof "/" POSENET_MODEL_FOLDER)
+        folder[0] = '\0';
+    else
+        snprintf(name, room, "/%s", POSENET_MODEL_FOLDER);
+}
+
 status model_find(const char *asked, char path[MODEL_PATH_BYTES])
 {
+    char installed[MODEL_PATH_BYTES];
+    installed_models(installed);
     const char *from_user = getenv("POSENET_MODELS");
-    const char *const folders[] = {from_user && *from_user ? from_user : NULL, "models",
-                                   "tools/demo", POSENET_MODEL_FOLDER};
+    const char *const folders[] = {from_user ? from_user : "", "models", "tools/demo", installed};
     if (asked && strlen(asked) >= MODEL_PATH_BYTES)
         return fail(STATUS_ARGUMENT, "--model is longer than %d bytes", MODEL_PATH_BYTES - 1);
     if (asked && is_file(asked)) {
@@ -90,14 +105,15 @@ status model_find(const char *asked, char path[MODEL_PATH_BYTES])
     }
     if (asked && first_match(asked, "model-stride*.json", path)) return STATUS_OK;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (!folders[i]) continue;
+        if (!*folders[i]) continue;
         if (asked ? find_in(folders[i], asked, 1, path) : find_any_in(folders[i], path))
             return STATUS_OK;
     }
     if (asked)
         return fail(STATUS_FILE,
-                    "model %s: is no file, and no name in $POSENET_MODELS (%s), ./models or %s",
-                    asked, folders[0] ? folders[0] : "not set", POSENET_MODEL_FOLDER);
+                    "model %s: is no file, and no name in $POSENET_MODELS (%s), ./models, "
+                    "./tools/demo or the installed models",
+                    asked, *folders[0] ? folders[0] : "not set");
     return fail(STATUS_FILE, "no model found: put a PoseNet .onnx into ./models, name one with "
                              "--model FILE, or set POSENET_MODELS to a folder of models");
 }

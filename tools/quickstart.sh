@@ -20,7 +20,7 @@ say() { printf '\n==> %s\n' "$*"; }
 # ---- what is missing -------------------------------------------------------------------------------
 
 packages="gcc g++ libc6-dev cmake ninja-build pkg-config libonnx-dev protobuf-c-compiler libprotobuf-c-dev
-    libdnnl-dev libcjson-dev libjpeg-dev libpng-dev libcairo2-dev"
+    libdnnl-dev libcjson-dev libjpeg-dev libpng-dev libcairo2-dev libcurl4-openssl-dev libssl-dev"
 test_packages="libcriterion-dev python3 python3-venv clang clang-format llvm libclang-rt-dev valgrind ca-certificates"
 
 as_root() {
