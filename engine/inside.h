@@ -36,7 +36,7 @@ struct posenet {
     device *device;
     pack_cache *packs; /* the model's weights as the device's rows want them */
 
-    /* Most recently made first come, most recently used last dropped; see engine/plans.h. */
+    /* In no order; see engine/plans.h. */
     prepared *plans;         /* settings.max_plans + 1 of them, plan_count in use */
     int plan_count, current; /* current -1: none yet */
     unsigned long clock;

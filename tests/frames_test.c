@@ -1,5 +1,7 @@
 /* Frames through the public interface: their order, batches, lent memory, sizes and plans. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/inside.h"
@@ -158,4 +160,51 @@ Test(frames, a_file_of_fixed_size_takes_no_other)
     cr_assert(strstr(posenet_last_error(), "fixes its batch at 1, not 2"), "%s",
               posenet_last_error());
     posenet_close(&engine);
+}
+
+enum { THREADS = 3, ROUNDS = 8 };
+
+typedef struct worker {
+    pthread_t thread;
+    test_picture picture;
+    posenet_pose want[MAX_POSES];
+    int want_count;
+    int wrong;
+} worker;
+
+/* Frames, other sizes and failures, on a handle of its own. */
+static void *work_alone(void *argument)
+{
+    worker *w = argument;
+    posenet_settings s = tiny_settings();
+    posenet *engine = open_tiny(&s);
+    for (int i = 0; i < ROUNDS; i++) {
+        posenet_pose poses[MAX_POSES];
+        int count = -1, bad_width = 3000 + w->want_count * 10 + i;
+        w->wrong |=
+            posenet_estimate(engine, &w->picture.image, 1, NULL, poses, &count) != POSENET_OK;
+        w->wrong |=
+            count != w->want_count || memcmp(poses, w->want, (size_t)count * sizeof *poses) != 0;
+        char words[64];
+        snprintf(words, sizeof words, "an input width of %d is", bad_width);
+        w->wrong |= posenet_prepare(engine, bad_width, 33, 0) != POSENET_ERROR_ARGUMENT;
+        w->wrong |= !strstr(posenet_last_error(), words);
+        w->wrong |= posenet_prepare(engine, 33 + 16 * i, 33, 0) != POSENET_OK;
+        w->wrong |= posenet_prepare(engine, SIDE, SIDE, 0) != POSENET_OK;
+    }
+    posenet_close(&engine);
+    return NULL;
+}
+
+Test(frames, handles_of_different_threads_do_not_meet)
+{
+    static worker workers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        paint(&workers[i].picture, (uint32_t)i + 40);
+        workers[i].want_count = answer(&workers[i].picture, workers[i].want);
+    }
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&workers[i].thread, NULL, work_alone, &workers[i]), 0);
+    for (int i = 0; i < THREADS; i++) pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++) cr_assert(!workers[i].wrong, "thread %d", i);
 }
