@@ -81,12 +81,15 @@ static status lower_unary(lowering *l, unary_kind kind, operand *to)
     return STATUS_OK;
 }
 
+enum { UNIFORM = 4096 }; /* elements looked at: no exporter spreads one number wider */
+
 /* The one number that a constant holds in all its elements, if applying it element by element to
  * a tensor of shape `s` leaves that shape. */
 static int uniform(const operand *o, const shape *s, float *number)
 {
     const constant *c = o->known;
-    if (!c || !c->reals || c->count < 1 || o->shape.rank > s->rank) return 0;
+    if (!c || !c->reals || c->count < 1 || c->count > UNIFORM) return 0;
+    if (o->shape.rank > s->rank) return 0;
     for (int64_t i = 0; i < c->count; i++) {
         if (c->reals[i] != c->reals[0]) return 0;
     }

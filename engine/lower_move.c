@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "engine/lower_build.h"
-#include "loader/limits.h"
 
 /* Input 0 as a tensor: in its own naming, or if it is a constant in the default one. */
 static status bring_own(lowering *l, operand **x, int naming[AXES], int *tensor)
@@ -114,9 +113,10 @@ status lower_gather(lowering *l, operand *out)
     TRY(shape_axis(l->node->as.axis, x->shape.rank, &axis));
     shape indices = fold_shape(at), s, taken = x->shape;
     TRY(shape_gather(&x->shape, axis, &indices, &s));
-    if (at->count > LIMIT_ELEMENTS / 2 || at->count > INT_MAX) {
+    if (at->count > l->folder.budget) {
         return fail(STATUS_UNSUPPORTED, "it has %" PRId64 " indices", at->count);
     }
+    l->folder.budget -= at->count;
     int64_t dim = x->shape.dims[axis];
     int32_t *list = pool_array(l->pool, (size_t)at->count, sizeof *list);
     if (!list) return STATUS_MEMORY;

@@ -13,6 +13,10 @@
 
 enum { CHAIN = 64 }; /* nodes taken in by one convolution; no exporter writes nearly as many */
 
+/* Weights that may be scaled in all: convolutions that share a filter get one each, so a hostile
+ * file could ask for far more than it holds. What is over stays a step. */
+enum { SCALED = 1 << 26 };
+
 /* What became of a convolution's output so far: x * scale[c] + shift[c]. */
 typedef struct chain {
     int channels, axis;    /* of the value reached; the axis where its channels are */
@@ -190,15 +194,19 @@ static int conv_channels(const graph *g, const node *n)
 
 status graph_scale_into_conv(graph *g, const value_uses *uses)
 {
+    int64_t left = SCALED;
     for (size_t i = 0; i < g->node_count; i++) {
         chain c = {.channels = conv_channels(g, &g->nodes[i]), .axis = 1};
         if (!c.channels) continue;
+        int64_t weights = g->values[g->nodes[i].inputs[1]].constant->count;
+        if (weights + c.channels > left) continue;
         c.scale = heap_array(2 * (size_t)c.channels, sizeof *c.scale);
         if (!c.scale) return STATUS_MEMORY;
         c.shift = c.scale + c.channels;
         status code = scale_one(g, uses, &g->nodes[i], &c);
         free(c.scale);
         TRY(code);
+        left -= c.channels + (c.taken ? weights : 0);
     }
     return STATUS_OK;
 }
