@@ -26,6 +26,7 @@ exit_status inspect_command(int argc, char **argv);
 exit_status validate_command(int argc, char **argv);
 exit_status convert_command(int argc, char **argv);
 exit_status generate_command(int argc, char **argv);
+exit_status fetch_command(int argc, char **argv);
 
 /* Prints "posenet: " and the sentence as one line on stderr (control characters become '?', since
  * file names may hold any); returns EXIT_BAD. */

@@ -13,6 +13,9 @@ static const command commands[] = {
     {"convert", "write a PoseNet, TF.js or ONNX, as plain ONNX for any runtime", convert_command},
     {"generate", "write a PoseNet with seeded weights, to test and to measure with",
      generate_command},
+#ifdef POSENET_HAVE_FETCH
+    {"fetch", "list and download Google's published checkpoints", fetch_command},
+#endif
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
