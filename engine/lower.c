@@ -6,13 +6,14 @@
 
 #include "engine/lower_build.h"
 #include "engine/rewrite/rewrite.h"
+#include "loader/names.h"
 
 /* Puts 'model.onnx: node "Conv_3" (Conv, opset 13)' before the kept sentence. */
 static status fail_at(const graph *g, const node *n, status code)
 {
-    char where[512];
-    snprintf(where, sizeof where, "%.160s: node \"%.200s\" (%s, opset %d)", g->source, n->name,
-             graph_op_name(n->op), g->opset);
+    char where[1024];
+    snprintf(where, sizeof where, "%s: node \"%s\" (%s, opset %d)", g->source,
+             name_show(n->name).text, graph_op_name(n->op), g->opset);
     return fail_in(code, where);
 }
 
@@ -76,16 +77,16 @@ static status lower_inputs(lowering *l, const lower_request *request)
         shape s = {0};
         TRY(lower_input_axes(g, i, &s.rank, naming));
         if (g->values[id].type != ELEMENT_REAL) {
-            return fail(STATUS_UNSUPPORTED, "%.160s: input \"%.200s\" holds integers", g->source,
-                        g->values[id].name);
+            return fail(STATUS_UNSUPPORTED, "%s: input \"%s\" holds integers", g->source,
+                        name_show(g->values[id].name).text);
         }
         for (int k = 0; k < s.rank; k++) {
             s.dims[k] = request->input_dims[i][k];
             int64_t fixed = g->values[id].rank == s.rank ? g->values[id].dims[k] : -1;
             if (s.dims[k] < 1 || (fixed > 0 && fixed != s.dims[k])) {
                 return fail(STATUS_ARGUMENT,
-                            "%.160s: input \"%.200s\" cannot have %" PRId64 " for its dim %d",
-                            g->source, g->values[id].name, s.dims[k], k);
+                            "%s: input \"%s\" cannot have %" PRId64 " for its dim %d", g->source,
+                            name_show(g->values[id].name).text, s.dims[k], k);
             }
         }
         status code = lower_input(l, &l->values[id], &s, naming);
@@ -153,8 +154,8 @@ static status describe_ends(lowering *l, const int *keep, lowered *out)
         const operand *o = &l->values[g->outputs[i]];
         int wanted = !keep || keep[i];
         if (wanted && o->shape.rank == GRAPH_UNKNOWN_RANK) {
-            return fail(STATUS_MODEL, "%.160s: output \"%.200s\" is made by nothing", g->source,
-                        o->name);
+            return fail(STATUS_MODEL, "%s: output \"%s\" is made by nothing", g->source,
+                        name_show(o->name).text);
         }
         describe(wanted ? o : &left_out, &out->outputs[i]);
     }

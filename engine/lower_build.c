@@ -4,11 +4,20 @@
 #include <limits.h>
 #include <string.h>
 
+#include "loader/names.h"
+
 const int naming_nchw[AXES] = {AXIS_N, AXIS_C, AXIS_H, AXIS_W};
 
 void naming_default(int rank, int axis_of[AXES])
 {
     for (int i = 0; i < AXES; i++) axis_of[i] = i < rank ? AXES - rank + i : 0;
+}
+
+status lower_rank(const char *name, int rank)
+{
+    if (rank <= AXES) return STATUS_OK;
+    return fail(STATUS_UNSUPPORTED, "\"%s\" has rank %d; at run time it is %d at most",
+                name_show(name).text, rank, AXES);
 }
 
 void operand_clear(operand *o, const char *name)
@@ -23,7 +32,8 @@ status lower_operand(lowering *l, int i, operand **out)
     if (id == GRAPH_ABSENT) return fail(STATUS_MODEL, "input %d is missing", i);
     *out = &l->values[id];
     if ((*out)->shape.rank == GRAPH_UNKNOWN_RANK) {
-        return fail(STATUS_MODEL, "its input \"%s\" is made by nothing before it", (*out)->name);
+        return fail(STATUS_MODEL, "its input \"%s\" is made by nothing before it",
+                    name_show((*out)->name).text);
     }
     return STATUS_OK;
 }
@@ -35,7 +45,8 @@ status lower_known(lowering *l, int i, const char *what, const constant **out)
     operand *o;
     TRY(lower_operand(l, i, &o));
     if (!o->known) {
-        return fail(STATUS_UNSUPPORTED, "%s (\"%s\") is known only at run time", what, o->name);
+        return fail(STATUS_UNSUPPORTED, "%s (\"%s\") is known only at run time", what,
+                    name_show(o->name).text);
     }
     *out = o->known;
     return STATUS_OK;
@@ -65,17 +76,15 @@ static status grow(pool *p, void **array, size_t *capacity, size_t used, size_t 
 static status add_tensor(lowering *l, const char *name, const shape *s, const int naming[AXES],
                          const float *constant, int *out)
 {
-    if (s->rank > AXES) {
-        return fail(STATUS_UNSUPPORTED, "\"%s\" has rank %d; at run time it is %d at most", name,
-                    s->rank, AXES);
-    }
+    TRY(lower_rank(name, s->rank));
     int64_t count;
     TRY(shape_count(s, &count));
-    if (count < 1) return fail(STATUS_UNSUPPORTED, "\"%s\" has no elements", name);
+    if (count < 1) return fail(STATUS_UNSUPPORTED, "\"%s\" has no elements", name_show(name).text);
     tensor t = {.name = name, .type = TYPE_FP32, .dims = {1, 1, 1, 1}, .constant = constant};
     for (int i = 0; i < s->rank; i++) {
         if (s->dims[i] > INT_MAX) {
-            return fail(STATUS_UNSUPPORTED, "\"%s\" has a side of %" PRId64, name, s->dims[i]);
+            return fail(STATUS_UNSUPPORTED, "\"%s\" has a side of %" PRId64, name_show(name).text,
+                        s->dims[i]);
         }
         t.dims[naming[i]] = (int)s->dims[i];
     }
@@ -135,7 +144,8 @@ static status bring_constant(lowering *l, const operand *o, const int naming[AXE
 {
     const constant *c = o->known;
     if (c->type != ELEMENT_REAL) {
-        return fail(STATUS_MODEL, "\"%s\" holds integers where numbers are computed with", o->name);
+        return fail(STATUS_MODEL, "\"%s\" holds integers where numbers are computed with",
+                    name_show(o->name).text);
     }
     TRY(add_tensor(l, o->name, &o->shape, naming, c->reals, tensor));
     int sorted = 1, last = -1;
@@ -196,7 +206,8 @@ status lower_bring(lowering *l, operand *o, const int naming[AXES], int *tensor)
     } else if (o->tensor >= 0) {
         TRY(bring_permuted(l, o, naming, tensor));
     } else {
-        return fail(STATUS_UNSUPPORTED, "\"%s\" is not computed as a tensor", o->name);
+        return fail(STATUS_UNSUPPORTED, "\"%s\" is not computed as a tensor",
+                    name_show(o->name).text);
     }
     o->other_tensor = *tensor;
     memcpy(o->other_axis_of, naming, sizeof o->other_axis_of);
@@ -237,10 +248,7 @@ static int rename_axes(const operand *from, const shape *s, int axis_of[AXES])
 
 status lower_reshape(lowering *l, operand *from, const shape *s, operand *to)
 {
-    if (s->rank > AXES) {
-        return fail(STATUS_UNSUPPORTED, "\"%s\" has rank %d; at run time it is %d at most",
-                    to->name, s->rank, AXES);
-    }
+    TRY(lower_rank(to->name, s->rank));
     int naming[AXES];
     if (!from->known && rename_axes(from, s, naming)) {
         lower_alias(from, NULL, s, to);

@@ -36,6 +36,9 @@ extern const int naming_nchw[AXES];
 /* A value's axes on the last NHWC axes, in order. */
 void naming_default(int rank, int axis_of[AXES]);
 
+/* Refuses a rank over 4, naming the value. */
+status lower_rank(const char *name, int rank) STATUS_MUST_CHECK;
+
 /* An operand that nothing made yet. */
 void operand_clear(operand *o, const char *name);
 

@@ -79,12 +79,8 @@ status lower_input_axes(const graph *g, size_t input, int *rank, int axis_of[AXE
 {
     int id = g->inputs[input];
     *rank = g->values[id].rank == GRAPH_UNKNOWN_RANK ? AXES : g->values[id].rank;
-    if (*rank > AXES) {
-        return fail(STATUS_UNSUPPORTED,
-                    "%.160s: input \"%.200s\" has rank %d; at run time it is %d "
-                    "at most",
-                    g->source, g->values[id].name, *rank, AXES);
-    }
+    status code = lower_rank(g->values[id].name, *rank);
+    if (code) return fail_in(code, g->source);
     naming_default(*rank, axis_of);
     if (*rank < AXES) return STATUS_OK;
     memcpy(axis_of, naming_nchw, sizeof naming_nchw);

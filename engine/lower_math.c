@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/lower_build.h"
+#include "loader/names.h"
 
 /* The naming of `rank` axes in which the last ones are the operand's own. */
 static void naming_of(const operand *o, int rank, int naming[AXES])
@@ -43,10 +44,7 @@ status lower_binary(lowering *l, binary_kind kind, operand *a, operand *b, opera
     shape s;
     int naming[AXES], inputs[2], second;
     TRY(shape_broadcast(&a->shape, &b->shape, &s));
-    if (s.rank > AXES) {
-        return fail(STATUS_UNSUPPORTED, "\"%s\" has rank %d; at run time it is %d at most",
-                    to->name, s.rank, AXES);
-    }
+    TRY(lower_rank(to->name, s.rank));
     TRY(prefers(a, b, &second));
     naming_of(second ? b : a, s.rank, naming);
     TRY(bring_last(l, a, s.rank, naming, &inputs[0]));
@@ -222,7 +220,8 @@ static status lower_same(lowering *l, operand *to)
     operand *x;
     TRY(lower_operand(l, 0, &x));
     if (l->node->op == GRAPH_CAST && l->node->as.cast_to != ELEMENT_REAL) {
-        return fail(STATUS_UNSUPPORTED, "\"%s\" would become integers at run time", x->name);
+        return fail(STATUS_UNSUPPORTED, "\"%s\" would become integers at run time",
+                    name_show(x->name).text);
     }
     lower_alias(x, NULL, &x->shape, to);
     return STATUS_OK;
