@@ -91,7 +91,10 @@ cmake --build build -j "$jobs"
 sample() {
     for folder in "${POSENET_SAMPLES:-/nowhere}" tools/demo/samples ../shared/images; do
         for picture in "$folder"/*.jpg "$folder"/*.jpeg "$folder"/*.png; do
-            [ -f "$picture" ] && echo "$picture" && return
+            if [ -f "$picture" ]; then
+                echo "$picture"
+                return
+            fi
         done
     done
 }
