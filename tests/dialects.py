@@ -256,3 +256,26 @@ def half_weights(seed, opset):
     x = m.node('Relu', m.node('Add', x, bias))
     m.heads_nchw(m.conv(x, 8, 8, strides=[4, 4], pads=[1, 1, 1, 1]), 8)
     return m.model(nhwc=False)
+
+
+def dilated(seed, opset, explicit=False):
+    """Stride 8: the last strides turned into dilation with SAME_UPPER, which ONNX Runtime refuses; `explicit` writes the
+    same pads as numbers, for it to compute."""
+    m = Maker(seed, opset)
+
+    def unit(x, stride, dilation, group=8, kernel=3):
+        reach = dilation * (kernel // 2)
+        pads = {'pads': [reach] * 4} if explicit else {'auto_pad': 'SAME_UPPER'}
+        x = m.conv(x, 8, 8, kernel, group=group, strides=[stride] * 2, dilations=[dilation] * 2, **pads)
+        return m.clip(x, 0, 6)
+
+    x = m.clip(m.conv(m.to_nchw(m.scaled('image')), 3, 8, pads=[1, 1, 1, 1], strides=[2, 2]), 0, 6)
+    for stride, dilation in ((2, 1), (1, 1), (2, 1), (1, 1), (1, 2), (1, 2), (1, 4)):
+        x = unit(unit(x, stride, dilation), 1, 1, group=1, kernel=1)
+    x = unit(x, 1, 2, group=1)
+    m.heads_nhwc(x, 8)
+    return m.model(nhwc=True)
+
+
+def dilated_explicit(seed, opset):
+    return dilated(seed, opset, explicit=True)
