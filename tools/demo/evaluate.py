@@ -2,6 +2,7 @@
 
 Run: python tools/demo/evaluate.py --model M.onnx --onnxruntime                            (this folder's own decoder)
      python tools/demo/evaluate.py --model M.onnx --posenet build/posenet --device cpu,cuda --precision fp32,fp16
+     python tools/demo/evaluate.py --ideal                                                 (perfect heads: what the decoder itself costs)
      python tools/demo/evaluate.py --model M.onnx --onnxruntime --photos FOLDER --golden FOLDER    (against another model's poses)
 The held-out pictures are drawn into --pictures if that folder is empty (some minutes on a CPU); config.json fixes their seeds.
 Needs numpy, pillow, pycocotools; PyTorch to draw; onnxruntime for --onnxruntime.
@@ -57,6 +58,30 @@ def by_command(command: list[str], paths: list[Path]) -> list[dict]:
         out += got if isinstance(got, list) else [got]
     if len(out) != len(paths):
         raise SystemExit(f"{len(paths)} pictures asked, {len(out)} answered")
+    return out
+
+
+def by_perfect_heads(truth: list[dict]) -> list[dict]:
+    """The training targets themselves, decoded: no network can do better through this decoder."""
+    import torch
+
+    from decode import decode
+    from model import targets
+    cfg, out = json.loads((HERE / "config.json").read_text())["training"], []
+    for t in truth:
+        h, w = (t["height"] - 1) // 16 + 1, (t["width"] - 1) // 16 + 1
+        kp = torch.tensor([[[k["x"], k["y"], k["visible"]] for k in p["keypoints"]] for p in t["people"]], dtype=torch.float32).view(1, -1, 17, 3)
+        if not kp.numel():
+            out.append({"poses": []})
+            continue
+        counts = torch.tensor([not p["ignore"] for p in t["people"]])[None, :, None] & (kp[..., 2] > 0)
+        g = targets(kp[..., :2], counts, torch.zeros_like(counts), torch.full(kp.shape[:2], 100.0), h, w, cfg)
+        logit = torch.where(g["offset_weight"] > 0, 4 * (1 - g["offset"].norm(dim=1) / cfg["heat_radius"]), torch.tensor(-8.0))
+        heads = {"heatmaps": logit.view(17, h, w).numpy()}
+        for key, name in (("offset", "offsets"), ("fwd", "displacement_fwd"), ("bwd", "displacement_bwd")):
+            heads[name] = (g[key] * (g[f"{key}_weight"][:, None] > 0)).reshape(-1, h, w).numpy()
+        pose = lambda p: {"score": p["score"], "keypoints": [{"name": n, "x": float(x), "y": float(y)} for n, (x, y) in zip(names(), p["points"])]}
+        out.append({"poses": [pose(p) for p in decode(heads)]})
     return out
 
 
@@ -144,9 +169,10 @@ def against_golden(found: list[dict], golden: list[dict]) -> dict[str, str]:
 
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--model", required=True)
+    a.add_argument("--model", default=str(HERE / "posenet_demo_mobilenet_v1_075_stride16.onnx"))
     a.add_argument("--onnxruntime", action="store_true")
     a.add_argument("--posenet", help="the engine's command")
+    a.add_argument("--ideal", action="store_true", help="decode perfect heads")
     a.add_argument("--device", default="cpu")
     a.add_argument("--precision", default="fp32")
     a.add_argument("--size", default="513x513")
@@ -166,6 +192,8 @@ def main() -> None:
             command = [*shlex.split(args.posenet), "run", "--model", args.model, "--device", device, "--precision", precision, "--size", args.size,
                        "--max-poses", str(args.max_poses), "--quiet", "--json", "-"]
             ways[f"posenet {device} {precision}"] = lambda paths, command=command: by_command(command, paths)
+    if args.ideal:
+        ways["perfect heads"] = lambda paths: by_perfect_heads(truth)
     if not ways:
         a.error("nothing to run: give --onnxruntime or --posenet")
     figures: dict[str, dict] = {}
@@ -178,7 +206,11 @@ def main() -> None:
         counted = sum(not p["ignore"] for t in truth for p in t["people"])
         print(f"{len(truth)} pictures, {sum(len(t['people']) for t in truth)} people, {counted} counted")
     for way, run in ways.items():
-        found = run(paths)
+        try:
+            found = run(paths)
+        except subprocess.CalledProcessError as e:                                                     # its own line on stderr says why
+            print(f"{way:24} exit {e.returncode}", flush=True)
+            continue
         figures[way] = against_golden(found, golden) if args.photos else {**coco(truth, found), **pck(truth, found)}
         print(f"{way:24}", "  ".join(f"{k} {v if isinstance(v, str) else format(v, '.4f')}" for k, v in figures[way].items()), flush=True)
     if args.json:

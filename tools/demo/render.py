@@ -1,7 +1,7 @@
 """Renders scenes with exact keypoints: builds render.cu for this machine, calls it, and adds what a camera adds.
 
 Run: python tools/demo/render.py --count 12 --size 513x513 --out /tmp/pictures      (numbered JPEGs and annotations.json)
-     python tools/demo/render.py --samples tools/demo/samples                       (the committed samples again)
+     python tools/demo/render.py --samples --out tools/demo/samples                 (the committed samples again)
 """
 from __future__ import annotations
 
@@ -183,18 +183,23 @@ def main() -> None:
     a.add_argument("--clean", action="store_true", help="no blur, noise or JPEG losses before the file's own")
     a.add_argument("--quality", type=int, default=92)
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    a.add_argument("--samples", action="store_true", help="the scenes that config.json names")
     a.add_argument("--out", type=Path, required=True)
     args = a.parse_args()
+    jobs = {f"{s:09d}": int(s) for s in (map(int, args.seeds.split(",")) if args.seeds else range(args.seed, args.seed + args.count))}
+    if args.samples:
+        fixed = config()["samples"]
+        jobs, args.size, args.supersample, args.clean, args.quality = fixed["seeds"], fixed["size"], fixed["supersample"], True, fixed["quality"]
     width, height = map(int, args.size.split("x"))
     args.out.mkdir(parents=True, exist_ok=True)
-    seeds = [int(s) for s in args.seeds.split(",")] if args.seeds else list(range(args.seed, args.seed + args.count))
+    names, seeds = list(jobs), list(jobs.values())
     for i in range(0, len(seeds), 32):
-        part = seeds[i:i + 32]
-        images, notes = pictures(torch.tensor(part, device=args.device), width, height, config()["renderer"], args.supersample, args.clean)
-        for j, seed in enumerate(part):
-            name = f"{seed:09d}.jpg"
-            Image.fromarray(images[j].cpu().numpy()).save(args.out / name, quality=args.quality)
-            (args.out / f"{seed:09d}.json").write_text(json.dumps(truth(name, notes, j, width, height, seed), indent=1) + "\n")
+        part = torch.tensor(seeds[i:i + 32], device=args.device)
+        images, notes = pictures(part, width, height, config()["renderer"], args.supersample, args.clean)
+        for j, name in enumerate(names[i:i + 32]):
+            Image.fromarray(images[j].cpu().numpy()).save(args.out / f"{name}.jpg", quality=args.quality)
+            poses = truth(f"{name}.jpg", notes, j, width, height, seeds[i + j])
+            (args.out / f"{name}.json").write_text(json.dumps(poses, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pose import LEGS
 from rng import Rng, table
 
 PEOPLE, THINGS, OWNERS, SCENE = 6, 24, 7, 64
-OUTDOORS, ROOM, BACKDROP, CLUTTER = range(4)
+OUTDOORS = 0                                                                                          # then room, backdrop, clutter, as in render_base.h
 
 
 def _camera(rng: Rng, width: int, height: int, cfg: dict, first_height: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -108,7 +108,7 @@ def _things(rng: Rng, people: dict, where: torch.Tensor, yaw: torch.Tensor, pres
 def _world(rng: Rng, cam: dict, where: torch.Tensor, cfg: dict, width: int, height: int) -> torch.Tensor:
     """The scene record (B, SCENE) of render.cu."""
     kind = rng.choice(cfg["background_weights"])
-    out, room = kind == OUTDOORS, kind == ROOM
+    out = kind == OUTDOORS
     pick = lambda a, b: torch.where(out[:, None], a, b)
     elevation, azimuth = torch.deg2rad(rng.uniform(22, 80)), rng.uniform(0, 6.2832)
     light = torch.stack([elevation.cos() * azimuth.sin(), elevation.sin(), -0.35 - 0.65 * elevation.cos() * azimuth.cos()], -1)
