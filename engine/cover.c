@@ -92,9 +92,9 @@ status cover_find(const cover_request *request, pool *p, work **works, int *coun
         lengthen(request, last_reader, i, paths);
     }
     if (steps > 0 && !paths[steps].row) return refuse(request, furthest);
-    *count = paths[steps].works;
-    *works = pool_array(p, (size_t)*count, sizeof **works);
+    *works = pool_array(p, (size_t)paths[steps].works, sizeof **works);
     if (!*works) return STATUS_MEMORY;
+    *count = paths[steps].works;
     for (int at = steps, i = *count - 1; i >= 0; i--) {
         (*works)[i] =
             (work){.row = paths[at].row, .first = paths[at].from, .count = at - paths[at].from};
