@@ -50,10 +50,11 @@ static const char *model_path(const char *file)
     return path;
 }
 
+/* Of this process's own work, so that a busy machine fails no test. */
 static double milliseconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
