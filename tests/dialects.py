@@ -180,8 +180,7 @@ def pytorch_upsample(seed, opset):
     """Features of two scales put together: Resize by sizes that come through Shape, Gather, Unsqueeze, Concat, and by
     factors; Split and Slice of one wide head."""
     m = Maker(seed, opset)
-    x = m.node('Relu', m.conv('image', 3, 8, pads=[1, 1, 1, 1], strides=[2, 2]))
-    x = m.node('Mul', x, m.constant(0.01))
+    x = m.node('Relu', m.conv(m.scaled('image'), 3, 8, pads=[1, 1, 1, 1], strides=[2, 2]))
     low = m.node('Relu', m.conv(x, 8, 8, pads=[1, 1, 1, 1], strides=[2, 2]))
     dims = [m.unsqueeze(m.node('Gather', m.node('Shape', x), m.constant_node(a, np.int64), axis=0), 0) for a in (2, 3)]
     front = m.slice(m.node('Shape', low), [0], [2], [0])
@@ -250,8 +249,9 @@ def preactivation(seed, opset):
 def half_weights(seed, opset):
     """Weights stored in half precision and in double, cast in the graph."""
     m = Maker(seed, opset)
-    filters = m.constant(m.random.normal(0, 0.01, (8, 3, 3, 3)), np.float16)
-    x = m.node('Conv', 'image', m.node('Cast', filters, to=TensorProto.FLOAT), pads=[1, 1, 1, 1], strides=[4, 4])
+    filters = m.constant(m.random.normal(0, 0.3, (8, 3, 3, 3)), np.float16)
+    filters = m.node('Cast', filters, to=TensorProto.FLOAT)
+    x = m.node('Conv', m.scaled('image'), filters, pads=[1, 1, 1, 1], strides=[4, 4])
     bias = m.node('Cast', m.constant(m.random.normal(0, 1, (1, 8, 1, 1)), np.float64), to=TensorProto.FLOAT)
     x = m.node('Relu', m.node('Add', x, bias))
     m.heads_nchw(m.conv(x, 8, 8, strides=[4, 4], pads=[1, 1, 1, 1]), 8)
@@ -279,3 +279,39 @@ def dilated(seed, opset, explicit=False):
 
 def dilated_explicit(seed, opset):
     return dilated(seed, opset, explicit=True)
+
+
+def unoptimized(seed, opset):
+    """TensorFlow node by node, before any optimizer: each convolution between its own Transposes, padding, bias, batch
+    norm and ReLU6 in NHWC."""
+    m = Maker(seed, opset)
+
+    def layer(x, inputs, outputs, kernel, stride, group=1):
+        reach = kernel // 2
+        x = m.to_nchw(m.pad(x, [0, reach, reach, 0, 0, reach, reach, 0]))
+        x = m.to_nhwc(m.conv(x, inputs, outputs, kernel, bias=False, group=group, auto_pad='VALID', strides=[stride] * 2))
+        x = m.node('Add', x, m.weights(outputs, scale=0.1))
+        x = m.node('Sub', m.node('Mul', x, m.weights(1, 1, 1, outputs, scale=1)), m.weights(outputs, scale=0.1))
+        return m.clip(x, 0, 6)
+
+    x = layer(m.scaled('image'), 3, 8, 3, 2)
+    for stride in (2, 1, 2, 2):
+        y = layer(layer(x, 8, 8, 3, stride, group=8), 8, 8, 1, 1)
+        x = y if stride > 1 else m.node('Add', m.node('Identity', x), y)
+    x = m.to_nchw(x)
+    m.heads_nhwc(x, 8)
+    return m.model(nhwc=True)
+
+
+def upsample(seed, opset):
+    """Upsample, the Resize of old, by attribute (opset 7) or by input (9); sizes baked in by a fixed input."""
+    m = Maker(seed, opset)
+    x = m.node('Relu', m.conv(m.scaled('image'), 3, 8, strides=[4, 4], pads=[1, 1, 1, 1]))
+    low = m.node('Relu', m.conv(x, 8, 8, 1, strides=[3, 3]))
+    scales = [1.0, 1.0, 3.0, 3.0]
+    up = m.node('Upsample', low, scales=scales, mode='nearest') if opset < 9 else \
+        m.node('Upsample', low, m.constant(scales), mode='linear')
+    x = m.slice(m.node('Concat', x, m.slice(up, [0, 0], [17, 25], [2, 3]), axis=1), [4], [12], [1])
+    x = m.node('Reshape', m.node('Reshape', x, m.integers(1, 8, -1)), m.integers(1, 8, 17, 25))
+    m.heads_nchw(m.conv(x, 8, 8, strides=[4, 4], pads=[1, 1, 1, 1]), 8)
+    return m.model(nhwc=False, dims=(1, 65, 97))

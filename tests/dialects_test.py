@@ -1,5 +1,7 @@
 """PoseNets as tf2onnx, PyTorch and keras2onnx write them (tests/dialects.py): the four heads of posenet against ONNX
-Runtime's, on ref and on cpu, at several sizes."""
+Runtime's, on ref and on cpu, at several sizes; and what their nodes come down to."""
+import collections
+import json
 import os
 import tempfile
 
@@ -18,17 +20,21 @@ import dialects
 FILES = ('heatmaps', 'offsets', 'displacement_fwd', 'displacement_bwd')
 LIMIT = 2e-5    # of the largest value: single precision, summed in another order
 
-# What is tried: the dialect, opsets, input sizes (None: the file's own).
+# What is tried: the dialect, opsets, input sizes (None: the file's own), and the steps it must come down to.
 CASES = (
-    (dialects.tf2onnx, (8, 11, 13, 18), ((65, 97), (97, 65))),
-    (dialects.tf2onnx_sizes, (11, 13, 17), ((65, 97), (33, 49))),
-    (dialects.pytorch, (9, 11, 17, 21), ((65, 97), (97, 65))),
-    (dialects.pytorch_upsample, (13, 17), ((65, 97),)),
-    (dialects.keras2onnx, (8, 10, 12), ((65, 97), (81, 49))),
-    (dialects.one_sided, (11, 13), (None,)),
-    (dialects.preactivation, (9, 13), ((65, 97),)),
-    (dialects.half_weights, (13,), ((65, 97),)),
-    (dialects.dilated, (9, 13), ((65, 97), (121, 73))),
+    (dialects.tf2onnx, (8, 11, 13, 18), ((65, 97), (97, 65)), {'binary': 2, 'conv': 10, 'max_pool': 1}),
+    (dialects.tf2onnx_sizes, (11, 13, 17), ((65, 97), (33, 49)),
+     {'binary': 3, 'conv': 7, 'resize': 1, 'concat': 1, 'permute': 2, 'copy': 2}),
+    (dialects.unoptimized, (8, 13), ((65, 97), (81, 49)), {'binary': 3, 'conv': 13}),
+    (dialects.pytorch, (9, 11, 17, 21), ((65, 97), (97, 65)), {'binary': 2, 'conv': 12, 'max_pool': 1}),
+    (dialects.pytorch_upsample, (13, 17), ((65, 97),),
+     {'binary': 3, 'conv': 4, 'resize': 2, 'slice': 5, 'activate': 1}),
+    (dialects.keras2onnx, (8, 10, 12), ((65, 97), (81, 49)), {'binary': 2, 'conv': 8, 'max_pool': 1, 'pad': 1}),
+    (dialects.one_sided, (11, 13), (None,), {'binary': 1, 'conv': 8, 'max_pool': 2, 'pad': 2}),
+    (dialects.preactivation, (9, 13), ((65, 97),), {'binary': 15, 'conv': 8, 'unary': 1}),
+    (dialects.half_weights, (13,), ((65, 97),), {'binary': 2, 'conv': 6}),
+    (dialects.dilated, (9, 13), ((65, 97), (121, 73)), {'binary': 2, 'conv': 20}),
+    (dialects.upsample, (8, 9), (None,), {'binary': 2, 'conv': 7, 'resize': 1, 'slice': 2, 'concat': 1}),
 )
 # What ONNX Runtime computes instead where it refuses the dialect.
 REFERENCES = {dialects.dilated: dialects.dilated_explicit}
@@ -51,6 +57,11 @@ def expected(path, pixels):
     return heads
 
 
+def fixed_size(model):
+    dims = [d.dim_value for d in onnx.load(model).graph.input[0].type.tensor_type.shape.dim]
+    return dims[3], dims[2]
+
+
 def write_picture(path, width, height):
     """A random picture and its pixels."""
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -61,7 +72,7 @@ def write_picture(path, width, height):
 def trial(folder, model, reference, size, device):
     """A sentence on what is wrong, or None."""
     picture = os.path.join(folder, 'picture.png')
-    pixels = write_picture(picture, *(size or (80, 64)))
+    pixels = write_picture(picture, *(size or fixed_size(model)))
     arguments = ['--size', '%dx%d' % size] if size else []
     r = run('run', '--model', model, '--device', device, '--normalize', 'none', '--heads-out', folder, '--quiet',
             '--json', os.devnull, *arguments, picture)
@@ -80,16 +91,30 @@ def trial(folder, model, reference, size, device):
     return None
 
 
+def count_steps(model, size):
+    """How many steps of each operation the plan has, the first and the last left out."""
+    arguments = ['--size', '%dx%d' % size] if size else []
+    r = run('inspect', model, '--json', '-', *arguments)
+    if r.returncode:
+        return r.stderr
+    return dict(collections.Counter(s['op'] for s in json.loads(r.stdout)['steps'] if s['op'] not in ('preprocess', 'decode')))
+
+
 def main():
     failed = done = 0
     with tempfile.TemporaryDirectory(prefix='posenet-dialects-') as folder:
-        for dialect, opsets, sizes in CASES:
+        for dialect, opsets, sizes, steps in CASES:
             for opset in opsets:
                 model, reference = (os.path.join(folder, name) for name in ('model.onnx', 'reference.onnx'))
                 for path, make in ((model, dialect), (reference, REFERENCES.get(dialect, dialect))):
                     made = make(opset, opset)
                     onnx.checker.check_model(made)
                     onnx.save(made, path)
+                got = count_steps(model, sizes[0])
+                done += 1
+                if got != steps:
+                    failed += 1
+                    print('FAILED: %s, opset %d: steps are %s, not %s' % (dialect.__name__, opset, got, steps))
                 for size in sizes:
                     for device in ('ref', 'cpu'):
                         wrong = trial(folder, model, reference, size, device)
