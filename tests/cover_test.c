@@ -50,7 +50,8 @@ static double cost_of(void *user, const network *net, const row *candidate, int 
     return NAN;
 }
 
-/* Steps in a chain, step i reads tensor i and writes i + 1; one later step may read tensor 4, too. */
+/* Steps in a chain, step i reads tensor i and writes i + 1; one later step may read tensor 4, too.
+ */
 typedef struct chain {
     network net;
     tensor tensors[MOST_STEPS + 1];

@@ -97,6 +97,74 @@ Test(frames, a_lent_frame_is_as_good_as_any_memory)
     posenet_close(&engine);
 }
 
+/* The picture in another format, with `gap` bytes behind each row. */
+static posenet_image rearrange(const test_picture *p, posenet_format format, int gap, uint8_t *room)
+{
+    int wide = format == POSENET_FORMAT_RGBA || format == POSENET_FORMAT_BGRA;
+    int swapped = format == POSENET_FORMAT_BGR || format == POSENET_FORMAT_BGRA;
+    int bytes = wide ? 4 : 3;
+    posenet_image image = p->image;
+    image.data = room;
+    image.format = format;
+    image.pitch = gap ? (size_t)(PICTURE_WIDTH * bytes + gap) : 0;
+    for (int y = 0; y < PICTURE_HEIGHT; y++)
+        for (int x = 0; x < PICTURE_WIDTH; x++) {
+            const uint8_t *from = p->pixels + (y * PICTURE_WIDTH + x) * 3;
+            uint8_t *to = room + y * (PICTURE_WIDTH * bytes + gap) + x * bytes;
+            for (int c = 0; c < 3; c++) to[swapped ? 2 - c : c] = from[c];
+            if (wide) to[3] = (uint8_t)x; /* alpha, dropped */
+        }
+    return image;
+}
+
+Test(frames, formats_and_pitches_say_the_same)
+{
+    static uint8_t room[PICTURE_HEIGHT * (PICTURE_WIDTH * 4 + 16)];
+    posenet_settings s = tiny_settings();
+    posenet *engine = open_tiny(&s);
+    test_picture p;
+    posenet_pose want[MAX_POSES], poses[MAX_POSES];
+    paint(&p, 5);
+    int want_count = answer(&p, want), count;
+    for (posenet_format format = POSENET_FORMAT_RGB; format <= POSENET_FORMAT_BGRA; format++)
+        for (int gap = 0; gap <= 16; gap += 8) {
+            posenet_image image = rearrange(&p, format, gap, room);
+            cr_assert_eq(posenet_estimate(engine, &image, 1, NULL, poses, &count), POSENET_OK);
+            expect_same(poses, count, want, want_count);
+        }
+    p.image.flip = 1;
+    cr_assert_eq(posenet_estimate(engine, &p.image, 1, NULL, poses, &count), POSENET_OK);
+    cr_assert_eq(count, want_count);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < POSENET_PARTS; k++) {
+            cr_assert_float_eq(poses[i].keypoints[k].x, PICTURE_WIDTH - 1 - want[i].keypoints[k].x,
+                               1e-3f);
+            cr_assert_eq(poses[i].keypoints[k].y, want[i].keypoints[k].y);
+        }
+    posenet_close(&engine);
+}
+
+Test(frames, nv12_chroma_lies_below_or_elsewhere)
+{
+    static uint8_t planes[PICTURE_WIDTH * PICTURE_HEIGHT * 3 / 2];
+    posenet_settings s = tiny_settings();
+    posenet *engine = open_tiny(&s);
+    posenet_pose below[MAX_POSES], apart[MAX_POSES];
+    int below_count, apart_count;
+    for (size_t i = 0; i < sizeof planes; i++) planes[i] = (uint8_t)(i * i >> 3);
+    posenet_image image = {.size = sizeof image,
+                           .data = planes,
+                           .width = PICTURE_WIDTH,
+                           .height = PICTURE_HEIGHT,
+                           .format = POSENET_FORMAT_NV12};
+    cr_assert_eq(posenet_estimate(engine, &image, 1, NULL, below, &below_count), POSENET_OK);
+    image.chroma = planes + (size_t)PICTURE_WIDTH * PICTURE_HEIGHT;
+    image.chroma_pitch = PICTURE_WIDTH;
+    cr_assert_eq(posenet_estimate(engine, &image, 1, NULL, apart, &apart_count), POSENET_OK);
+    expect_same(apart, apart_count, below, below_count);
+    posenet_close(&engine);
+}
+
 Test(frames, one_handle_takes_every_size_and_keeps_a_few)
 {
     static const int sides[] = {33, 513, 65, 2049, 33, 1025, 97, 2049, 49, 33, 257, 97};

@@ -50,10 +50,14 @@ Test(tensors, infer_computes_the_heads)
         for (int x = 0; x < SIDE; x++)
             for (int c = 0; c < 3; c++)
                 halves[c][y][x] = float_to_half(input[(y * SIDE + x) * 3 + c]);
-    for (posenet_device device = POSENET_DEVICE_CPU; device <= POSENET_DEVICE_REF; device++) {
+    static const tiny_spec specs[] = {
+        {.nhwc = 0}, {.nhwc = 1}, {.turned = 1}, {.nhwc = 1, .turned = 1}};
+    for (int way = 0; way < 8; way++) {
         posenet_settings s = tiny_settings();
-        s.device = device;
-        posenet *engine = open_tiny(&s);
+        s.device = way & 1 ? POSENET_DEVICE_REF : POSENET_DEVICE_CPU;
+        posenet *engine;
+        cr_assert_eq(try_open(&engine, &specs[way / 2], &s), POSENET_OK, "%s",
+                     posenet_last_error());
         int dims[4];
         posenet_tensor none[POSENET_HEADS];
         for (int h = 0; h < POSENET_HEADS; h++) none[h] = tensor_of(NULL, 1, 1);
@@ -71,6 +75,10 @@ Test(tensors, infer_computes_the_heads)
                sizeof planes.strides);
         cr_assert_eq(posenet_infer(engine, &planes, none), POSENET_OK, "%s", posenet_last_error());
         check_heads(engine, input);
+        cr_assert_eq(posenet_get_head(engine, POSENET_HEAD_OFFSET, dims, input, 10),
+                     POSENET_ERROR_ARGUMENT);
+        cr_assert_eq(posenet_get_head(engine, (posenet_head)4, dims, input, 10),
+                     POSENET_ERROR_ARGUMENT);
 
         in.dims[1]--;
         cr_assert_eq(posenet_infer(engine, &in, none), POSENET_ERROR_ARGUMENT);
