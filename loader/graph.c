@@ -53,7 +53,7 @@ status graph_new(graph **out, const char *source)
     if (!g) return STATUS_MEMORY;
     status s = pool_new(&g->pool);
     if (s == STATUS_OK) {
-        g->source = pool_text(g->pool, source, strlen(source));
+        g->source = pool_format(g->pool, "%s", path_show(source).text);
         if (!g->source) s = STATUS_MEMORY;
     }
     if (s != STATUS_OK) {

@@ -157,7 +157,7 @@ typedef struct graph {
     size_t value_capacity, node_capacity, input_capacity, output_capacity;
 } graph;
 
-/* An empty graph in *out; `source` is copied. */
+/* An empty graph in *out; `source` is copied, made fit for sentences. */
 status graph_new(graph **out, const char *source) STATUS_MUST_CHECK;
 
 /* Gives everything back and nulls the pointer; NULL and a null pointer are fine. */

@@ -52,6 +52,13 @@ shown_name name_show(const char *text)
     return shown;
 }
 
+shown_path path_show(const char *path)
+{
+    shown_path shown;
+    name_print(shown.text, sizeof shown.text, path, strlen(path));
+    return shown;
+}
+
 status name_copy(pool *p, const char *text, const char **out)
 {
     size_t length = text ? strlen(text) : 0;

@@ -74,13 +74,13 @@ static status check_inside(const char *folder, const char *path, const char *wha
     status s = STATUS_OK;
     if (!real_folder || !real_path) {
         s = fail(STATUS_FILE, "%s: its external data %s cannot be opened: %s", what,
-                 name_show(path).text, strerror(errno));
+                 path_show(path).text, strerror(errno));
     } else {
         size_t length = strlen(real_folder);
         while (length && real_folder[length - 1] == '/') length--;
         if (strncmp(real_folder, real_path, length) != 0 || real_path[length] != '/')
             s = fail(STATUS_MODEL, "%s: its external data %s is a link out of the model's folder",
-                     what, name_show(path).text);
+                     what, path_show(path).text);
     }
     free(real_folder);
     free(real_path);
@@ -93,8 +93,8 @@ static status read_part(const char *path, int64_t offset, size_t size, unsigned 
     int64_t whole = 0;
     TRY(file_size(path, &whole));
     if (offset > whole || (uint64_t)(whole - offset) < size)
-        return fail(STATUS_MODEL, "%s: %zu bytes from %lld on are beyond its end, at %lld", path,
-                    size, (long long)offset, (long long)whole);
+        return fail(STATUS_MODEL, "%s: %zu bytes from %lld on are beyond its end, at %lld",
+                    path_show(path).text, size, (long long)offset, (long long)whole);
     *bytes = heap_array(size, 1);
     if (!*bytes) return STATUS_MEMORY;
     return file_read_part(path, offset, size, *bytes);

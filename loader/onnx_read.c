@@ -307,7 +307,7 @@ static status read_bytes(const char *path, const char *source, const unsigned ch
         s = build_graph(r, path, source, out);
         onnx_release(&r->message);
     } else {
-        s = fail_in(s, source);
+        s = fail_in(s, path_show(source).text);
     }
     free(r);
     return s;

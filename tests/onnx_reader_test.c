@@ -154,6 +154,11 @@ Test(files, that_cannot_be_models_are_refused)
     expect_file_refused(path, STATUS_FILE, "2147483649 bytes, more than 2147483648");
     cr_assert_eq(unlink(path), 0);
 
+    graph *g;
+    fail_clear();
+    cr_assert(onnx_read_file("a\nb/\x1b[31m", &g) == STATUS_FILE);
+    expect_sentence("a path", (const char *const[]){"a\\x0ab/\\x1b[31m: cannot be opened", NULL});
+
     snprintf(path, sizeof path, "%s/fifo.onnx", folder);
     cr_assert_eq(mkfifo(path, 0600), 0);
     expect_file_refused(path, STATUS_FILE, "is not a regular file");
