@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "engine/inside.h"
+#include "kernels/rows.h"
 #include "loader/generate.h"
 #include "tests/shared.h"
+#include "tests/tiny_model.h"
 
 enum { PICTURE = 200 };
 
@@ -172,4 +174,97 @@ Test(plan, of_resnet50_with_dilation)
 Test(plan, of_mobilenet_at_stride_8)
 {
     check_model(open_generated(GENERATE_MOBILENET_V1, 8));
+}
+
+/* ---- what rows can do to a plan -----------------------------------------------------------------
+ */
+
+static int prepare_calls, release_calls;
+
+static int takes_convolutions(const network *net, int first, precision precision)
+{
+    (void)precision;
+    return net->steps[first].op == OP_CONV;
+}
+
+/* The third convolution is one too many. */
+static status prepare_some(const prepare_context *context, const network *net, work *w)
+{
+    (void)context, (void)net, (void)w;
+    if (++prepare_calls == 3) return fail(STATUS_DEVICE, "the library is out of sorts");
+    return STATUS_OK;
+}
+
+static void count_release(work *w)
+{
+    (void)w;
+    release_calls++;
+}
+
+static const row moody = {.name = "conv_moody",
+                          .device = DEVICE_CPU,
+                          .covers = takes_convolutions,
+                          .prepare = prepare_some,
+                          .release = count_release};
+static const row *const moody_rows[] = {&preprocess_ref, &decode_ref, &moody, NULL};
+static const row *const poor_rows[] = {&preprocess_ref, &decode_ref, NULL};
+
+static model *open_tiny_model(void)
+{
+    size_t size;
+    uint8_t *bytes = tiny_model(&(tiny_spec){.scaled = 0}, &size);
+    model_request request = {
+        .bytes = bytes, .byte_count = size, .normalize = POSENET_NORMALIZE_NONE};
+    model *m;
+    cr_assert_eq(model_open(&request, &m), STATUS_OK, "%s", fail_text());
+    free(bytes);
+    return m;
+}
+
+Test(plan, that_a_row_cannot_prepare_is_given_back)
+{
+    model *m = open_tiny_model();
+    bench_device b = open_device(DEVICE_CPU);
+    plan_request request = {.model = m,
+                            .device = b.device,
+                            .packs = b.packs,
+                            .width = 65,
+                            .height = 65,
+                            .batch = 1,
+                            .max_poses = 5,
+                            .rows = moody_rows};
+    plan *p;
+    cr_assert_eq(plan_make(&request, &p), STATUS_DEVICE);
+    cr_assert_null(p);
+    cr_assert(!strncmp(fail_text(), "conv_moody (displacement_fwd_conv_node", 38), "%s",
+              fail_text());
+    cr_assert(strstr(fail_text(), "): the library is out of sorts"), "%s", fail_text());
+    cr_assert_eq(release_calls, 3, "the one that failed is released, too");
+    request.rows = poor_rows;
+    cr_assert_eq(plan_make(&request, &p), STATUS_UNSUPPORTED);
+    cr_assert_null(p);
+    cr_assert(strstr(fail_text(), "step 1, conv to 1x5x5x17 (heatmap_conv_node"), "%s",
+              fail_text());
+    close_device(&b);
+    model_close(&m);
+}
+
+Test(plan, counts_each_weight_once)
+{
+    model *m = open_tiny_model();
+    bench_device b = open_device(DEVICE_REF);
+    plan *p = make_plan(m, &b, 65, 65, 0);
+    cr_assert_eq(plan_weight_bytes(p), (17 + 34 + 32 + 32) * (3 + 1) * (int64_t)sizeof(float));
+    cr_assert(p->logits && p->stride == TINY_STRIDE && p->network_count == DECODE_HEADS);
+    plan_free(&p);
+    close_device(&b);
+    model_close(&m);
+}
+
+Test(plan, keeps_the_heads_in_fp32)
+{
+    cr_assert_eq(plan_tensor_type(PRECISION_FP16, 0), TYPE_FP16);
+    cr_assert_eq(plan_tensor_type(PRECISION_FP16, 1), TYPE_FP32);
+    cr_assert_eq(plan_tensor_type(PRECISION_TF32, 0), TYPE_FP32);
+    cr_assert_eq(plan_tensor_type(PRECISION_FP32, 0), TYPE_FP32);
 }
