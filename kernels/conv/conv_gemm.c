@@ -3,12 +3,11 @@
 #include "kernels/conv/conv_gemm.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct window_source {
-    const conv_params *p;
-    const tensor *x, *y;
-    const float *from;
+    const gemm_kernels *kernels;
+    window_job job; /* x: the first picture */
+    int pixels;     /* of each picture's output */
 } window_source;
 
 int conv_is_pointwise(const step *s)
@@ -53,53 +52,39 @@ void conv_gemm_release(work *w)
     w->state = NULL;
 }
 
-/* One row of the window that starts at (y, x) of the input, zeros outside; where it ends. */
-static float *gather_row(const window_source *s, const float *image, int y, int x, float *to)
-{
-    const conv_params *p = s->p;
-    int channels = p->in_channels, width = s->x->dims[AXIS_W];
-    size_t pixel = (size_t)channels * sizeof(float);
-    if (y < 0 || y >= s->x->dims[AXIS_H]) {
-        memset(to, 0, (size_t)p->kernel[1] * pixel);
-        return to + (int64_t)p->kernel[1] * channels;
-    }
-    const float *line = image + (int64_t)y * width * channels;
-    if (p->dilation[1] == 1 && x >= 0 && x + p->kernel[1] <= width) {
-        memcpy(to, line + (int64_t)x * channels, (size_t)p->kernel[1] * pixel);
-        return to + (int64_t)p->kernel[1] * channels;
-    }
-    for (int k = 0; k < p->kernel[1]; k++, x += p->dilation[1], to += channels) {
-        if (x < 0 || x >= width)
-            memset(to, 0, pixel);
-        else
-            memcpy(to, line + (int64_t)x * channels, pixel);
-    }
-    return to;
-}
-
+/* Pixels first..first+count-1 of the batch, which may span pictures. */
 static void gather(const void *user, int first, int count, float *to, int64_t stride)
 {
     const window_source *s = user;
-    const conv_params *p = s->p;
-    int across = s->y->dims[AXIS_W], down = s->y->dims[AXIS_H];
-    int64_t image_size = (int64_t)s->x->dims[AXIS_H] * s->x->dims[AXIS_W] * p->in_channels;
-    for (int i = first; i < first + count; i++, to += stride) {
-        const float *image = s->from + i / across / down * image_size;
-        int y = i / across % down * p->stride[0] - p->pads[0];
-        int x = i % across * p->stride[1] - p->pads[1];
-        float *end = to;
-        for (int k = 0; k < p->kernel[0]; k++)
-            end = gather_row(s, image, y + k * p->dilation[0], x, end);
+    window_job job = s->job;
+    int64_t image_size = (int64_t)job.height * job.width * job.channels;
+    for (int here; count > 0; first += here, count -= here, to += here * stride) {
+        int within = first % s->pixels;
+        here = s->pixels - within < count ? s->pixels - within : count;
+        job.x = s->job.x + first / s->pixels * image_size;
+        s->kernels->gather(&job, within, here, to, stride);
     }
 }
 
 status conv_gemm_enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
-    window_source from = {&s->as.conv, &net->tensors[s->inputs[0]], &net->tensors[s->output],
-                          tensor_at(net, s->inputs[0], r)};
-    gemm_run all = {.plan = w->state,
-                    .rows = conv_is_pointwise(s) ? from.from : NULL,
+    const conv_params *p = &s->as.conv;
+    const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
+    const gemm_plan *plan = w->state;
+    window_source from = {.kernels = plan->kernels,
+                          .job = {.x = tensor_at(net, s->inputs[0], r),
+                                  .height = x->dims[AXIS_H],
+                                  .width = x->dims[AXIS_W],
+                                  .channels = x->dims[AXIS_C],
+                                  .y_width = y->dims[AXIS_W],
+                                  .kernel = {p->kernel[0], p->kernel[1]},
+                                  .stride = {p->stride[0], p->stride[1]},
+                                  .dilation = {p->dilation[0], p->dilation[1]},
+                                  .pads = {p->pads[0], p->pads[1]}},
+                          .pixels = y->dims[AXIS_H] * y->dims[AXIS_W]};
+    gemm_run all = {.plan = plan,
+                    .rows = conv_is_pointwise(s) ? from.job.x : NULL,
                     .gather = gather,
                     .user = &from,
                     .residual = s->input_count > 1 ? tensor_at(net, s->inputs[1], r) : NULL,

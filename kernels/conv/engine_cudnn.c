@@ -6,21 +6,21 @@
 enum { MAX_CONFIGS = 32 };
 
 /* 1 if the engine behind `config` keeps to what conv_graph_plan promises. */
-static int is_exact(const cudnn *lib, cudnnBackendDescriptor_t config, int tensor_cores)
+static int is_fit(const cudnn *lib, cudnnBackendDescriptor_t config, conv_engines engines)
 {
     cudnnBackendDescriptor_t engine = NULL;
     cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
     int64_t count = 0;
-    int exact = 0;
+    int fit = 0, matrix = 0;
     if (lib->make(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) != CUDNN_STATUS_SUCCESS) return 0;
     if (lib->get(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count,
                  &engine) == CUDNN_STATUS_SUCCESS &&
         lib->get(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
                  CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, notes) == CUDNN_STATUS_SUCCESS)
-        exact = 1;
-    for (int64_t i = 0; exact && i < count; i++) {
+        fit = 1;
+    for (int64_t i = 0; fit && i < count; i++) {
         switch (notes[i]) {
-        case CUDNN_NUMERICAL_NOTE_TENSOR_CORE: exact = tensor_cores; break;
+        case CUDNN_NUMERICAL_NOTE_TENSOR_CORE: matrix = 1; break;
         case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
         case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
         case CUDNN_NUMERICAL_NOTE_FFT:
@@ -28,12 +28,12 @@ static int is_exact(const cudnn *lib, cudnnBackendDescriptor_t config, int tenso
         case CUDNN_NUMERICAL_NOTE_WINOGRAD:
         case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4:
         case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
-        case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13: exact = 0; break;
+        case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13: fit = 0; break;
         default: break;
         }
     }
     (void)lib->unmake(engine);
-    return exact;
+    return fit && (engines == ENGINES_ANY || matrix == (engines == ENGINES_MATRIX));
 }
 
 /* The plan of one configuration; NULL if the device cannot run it within `room`. */
@@ -85,24 +85,18 @@ static int64_t propose(const conv_graph *g, cudnnBackendHeurMode_t mode,
     return count;
 }
 
-status conv_graph_plan(const conv_graph *g, int tensor_cores, size_t room,
-                       cudnnBackendDescriptor_t *plan, size_t *workspace)
+status conv_graph_plan(const conv_graph *g, cudnnBackendHeurMode_t mode, conv_engines engines,
+                       size_t room, cudnnBackendDescriptor_t *plan, size_t *workspace)
 {
-    static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
-    cudnn *lib = g->lib;
     *plan = NULL;
-    int64_t seen = 0;
-    for (size_t m = 0; m < sizeof modes / sizeof *modes && !*plan; m++) {
-        cudnnBackendDescriptor_t configs[MAX_CONFIGS];
-        int64_t count = propose(g, modes[m], configs);
-        seen += count;
-        for (int64_t i = 0; i < count; i++) {
-            if (!*plan && is_exact(lib, configs[i], tensor_cores))
-                *plan = try_config(lib, configs[i], room, workspace);
-            (void)lib->unmake(configs[i]);
-        }
+    cudnnBackendDescriptor_t configs[MAX_CONFIGS];
+    int64_t count = propose(g, mode, configs);
+    for (int64_t i = 0; i < count; i++) {
+        if (!*plan && is_fit(g->lib, configs[i], engines))
+            *plan = try_config(g->lib, configs[i], room, workspace);
+        (void)g->lib->unmake(configs[i]);
     }
     if (*plan) return STATUS_OK;
     return fail(STATUS_UNSUPPORTED, "cuDNN has no engine for this convolution (of %d proposed)",
-                (int)seen);
+                (int)count);
 }

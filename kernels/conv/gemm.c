@@ -5,7 +5,9 @@
 
 #include "kernels/threads.h"
 
-enum { SMALLEST_SHARE = 32, PIECE = 32 }; /* rows worth a thread; rows gathered at a time */
+/* Rows worth a thread; what is gathered at a time before it is staged: a few lines of the picture,
+ * so that the lines of input that they share are read once. */
+enum { SMALLEST_SHARE = 32, PIECE_BYTES = 128 * 1024 };
 
 typedef struct filling {
     const conv_params *p;
@@ -32,7 +34,9 @@ static void plan_buffers(gemm_plan *g, int gathered)
     size_t row = ((size_t)gemm_vectors(g->depth) + 1) * GEMM_LANES;
     int staged = g->kernels->stage != NULL;
     g->buffer_stride = (int64_t)row;
-    g->piece = staged && g->chunk > PIECE ? PIECE : g->chunk;
+    int piece = (int)(PIECE_BYTES / (row * sizeof(float))) / g->kernels->grain * g->kernels->grain;
+    if (piece < g->kernels->grain) piece = g->kernels->grain;
+    g->piece = staged && piece < g->chunk ? piece : g->chunk;
     g->buffer_bytes = gathered ? padded((size_t)g->piece * row * sizeof(float)) : 0;
     g->staged_bytes = staged ? padded(g->kernels->staged_bytes(g->chunk, g->depth)) : 0;
 }

@@ -25,10 +25,17 @@ typedef struct gemm_job {
     float low, high;
 } gemm_job;
 
-/* Some pixels of one row of a 3x3 depthwise convolution, clamped. */
+/* What a convolution reads around its output pixels; pads: top, left. */
+typedef struct window_job {
+    const float *x; /* one image, [height][width][channels] */
+    int height, width, channels, y_width;
+    int kernel[2], stride[2], dilation[2], pads[2];
+} window_job;
+
+/* A 3x3 depthwise convolution, clamped. */
 typedef struct depthwise_job {
-    const float *x; /* the image, [height][width][channels] */
-    int height, width, channels;
+    const float *x; /* one image, [height][width][channels] */
+    int height, width, channels, y_width;
     int stride[2], dilation[2], pads[2]; /* pads: top, left */
     const float *filter; /* [1 + 9][channels rounded up to GEMM_LANES]: bias, then the taps */
     float low, high;
@@ -46,9 +53,10 @@ typedef struct gemm_kernels {
                   void *staged); /* rows first_row.. (a multiple of grain) of the chunk */
     void (*gemm)(const gemm_job *job);
 
-    /* Output pixels first..first+count-1 of output row `y_row` to `to`, `to_stride` apart. */
-    void (*depthwise)(const depthwise_job *job, int y_row, int first, int count, float *to,
-                      int64_t to_stride);
+    /* Output pixels first..first+count-1 of the image, row by row, to rows `to_stride` apart: the
+     * windows in the order [kernel h][kernel w][in], zeros outside, or the depthwise results. */
+    void (*gather)(const window_job *job, int first, int count, float *to, int64_t to_stride);
+    void (*depthwise)(const depthwise_job *job, int first, int count, float *to, int64_t to_stride);
 } gemm_kernels;
 
 /* NULL where this machine or this build has no such instructions. */

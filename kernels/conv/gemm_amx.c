@@ -8,12 +8,13 @@
  * input gives NaN where fp32 might give an infinite sum. */
 #include "kernels/conv/gemm_loops.h"
 
-#include <immintrin.h>
 #include <string.h>
+
+#include "kernels/conv/lanes_avx512.h"
 
 /* A tile is 16 rows of 64 bytes: 16 x 32 bf16 of the left side, 16 pairs of depth x 16 columns of
  * the filter, 16 x 16 sums. */
-enum { TILE = 16, DEPTH = 32, PLANES = 3, TILE_BYTES = 1024, CHUNK_BYTES = 1024 * 1024 };
+enum { TILE = 16, DEPTH = 32, PLANES = 3, TILE_BYTES = 1024, CHUNK_BYTES = 768 * 1024 };
 enum { HIGH, MIDDLE, LOW };
 
 static int blocks_of(int depth)
@@ -69,8 +70,8 @@ static void pack(const conv_params *p, void *panels)
                 for (int c = 0; c < TILE; c++) {
                     uint16_t planes[PLANES];
                     split(gemm_filter_at(p, block * DEPTH + k, v * TILE + c), planes);
-                    for (int i = 0; i < PLANES; i++)
-                        tiles[i * TILE_BYTES / 2 + k / 2 * DEPTH + c * 2 + k % 2] = planes[i];
+                    for (int i = 0; i < PLANES; i++) /* pairs are (k, k + 16): see stage_row */
+                        tiles[i * TILE_BYTES / 2 + k % TILE * DEPTH + c * 2 + k / TILE] = planes[i];
                 }
 }
 
@@ -90,31 +91,21 @@ static int chunk_rows(int depth)
     return rows > 1024 ? 1024 : rows > 2 * TILE ? rows : 2 * TILE;
 }
 
-/* What is left of 16 numbers once `half` of a pair of bf16 vectors is taken away. */
-static inline __m512 rest(__m512 value, __m256i half)
-{
-    __m512 taken = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-    __m512 left = _mm512_sub_ps(value, taken);
-    __mmask16 finite =
-        _mm512_cmp_ps_mask(_mm512_sub_ps(left, left), _mm512_setzero_ps(), _CMP_EQ_OQ);
-    return _mm512_maskz_mov_ps(finite, left);
-}
-
-/* 32 numbers of one row into that row of the three tiles at `tiles`. */
+/* 32 numbers of one row into that row of the three tiles at `tiles`. Each plane takes the upper
+ * half of what is left, so that nothing has to be rounded: number i stands beside number 16 + i,
+ * and the filter is packed in that order. */
 static inline void stage_row(__m512 first, __m512 second, unsigned char *tiles)
 {
+    const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
     for (int i = 0; i < PLANES; i++) {
-        __m512i pair = (__m512i)_mm512_cvtne2ps_pbh(second, first);
-        _mm512_store_si512(tiles + i * TILE_BYTES, pair);
-        if (i + 1 == PLANES) break;
-        first = rest(first, _mm512_castsi512_si256(pair));
-        second = rest(second, _mm512_extracti64x4_epi64(pair, 1));
+        __m512i one = _mm512_castps_si512(first), other = _mm512_castps_si512(second);
+        __m512i high_of_one = _mm512_and_si512(one, upper);
+        __m512i high_of_other = _mm512_and_si512(other, upper);
+        _mm512_store_si512(tiles + i * TILE_BYTES,
+                           _mm512_or_si512(_mm512_srli_epi32(one, 16), high_of_other));
+        first = _mm512_sub_ps(first, _mm512_castsi512_ps(high_of_one));
+        second = _mm512_sub_ps(second, _mm512_castsi512_ps(high_of_other));
     }
-}
-
-static __mmask16 lanes_below(int count)
-{
-    return (__mmask16)(count >= TILE ? 0xffff : count > 0 ? (1 << count) - 1 : 0);
 }
 
 /* [16 rows][32 of depth][plane] one tile each; what lies beyond the depth is zero. */
@@ -130,8 +121,8 @@ static void stage(const float *a, int64_t a_stride, int rows, int depth, int fir
         for (; k + DEPTH <= depth; k += DEPTH, to += PLANES * TILE_BYTES)
             stage_row(_mm512_loadu_ps(a + k), _mm512_loadu_ps(a + k + TILE), to);
         if (k < depth)
-            stage_row(_mm512_maskz_loadu_ps(lanes_below(depth - k), a + k),
-                      _mm512_maskz_loadu_ps(lanes_below(depth - k - TILE), a + k + TILE), to);
+            stage_row(_mm512_maskz_loadu_ps(first_lanes(depth - k), a + k),
+                      _mm512_maskz_loadu_ps(first_lanes(depth - k - TILE), a + k + TILE), to);
     }
 }
 
@@ -208,16 +199,14 @@ static inline __attribute__((always_inline)) void multiply(const int wide, const
 static void finish(const gemm_job *job, const float *sums, int first_row, int first_column)
 {
     int rows = job->rows - first_row < TILE ? job->rows - first_row : TILE;
-    __mmask16 lanes = lanes_below(job->columns - first_column);
+    __mmask16 lanes = first_lanes(job->columns - first_column);
     __m512 bias = _mm512_load_ps((const float *)job->panels + first_column);
-    __m512 low = _mm512_set1_ps(job->low), high = _mm512_set1_ps(job->high);
     int64_t at = first_row * job->y_stride + first_column;
     for (int r = 0; r < rows; r++, at += job->y_stride) {
         __m512 sum = _mm512_add_ps(_mm512_load_ps(sums + r * TILE), bias);
         if (job->residual)
             sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes, job->residual + at));
-        sum = _mm512_min_ps(high, _mm512_max_ps(low, sum)); /* NaN is kept */
-        _mm512_mask_storeu_ps(job->y + at, lanes, sum);
+        _mm512_mask_storeu_ps(job->y + at, lanes, clamped(sum, job->low, job->high));
     }
 }
 
@@ -253,4 +242,5 @@ const gemm_kernels gemm_loops_amx = {.name = "gemm amx",
                                      .staged_bytes = staged_bytes,
                                      .stage = stage,
                                      .gemm = gemm,
+                                     .gather = gemm_gather_avx512,
                                      .depthwise = gemm_depthwise_avx512};

@@ -2,27 +2,12 @@
  * called only where the processor has it (see gemm_cpu.c). */
 #include "kernels/conv/gemm_loops.h"
 
-#include <immintrin.h>
+#include "kernels/conv/lanes_avx512.h"
 
 /* A tile of the result: 27 of 32 registers, with three for the filter and one for the input. */
 enum { ROWS = 9, VECTORS = 3, CHUNK_BYTES = 192 * 1024 };
 
 enum { AHEAD = 8 }; /* rows of the filter that are fetched before they are needed */
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* Lanes of vector `v` that lie within `columns`. */
-INLINE __mmask16 lanes_within(int v, int columns)
-{
-    int left = columns - v * GEMM_LANES;
-    return left >= GEMM_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
-}
-
-/* NaN is kept: the second operand is the result where either is one. */
-INLINE __m512 clamped(__m512 x, float low, float high)
-{
-    return _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x));
-}
 
 INLINE void store(const gemm_job *job, int64_t at, __mmask16 lanes, __m512 sum)
 {
@@ -60,7 +45,7 @@ INLINE void tile(const int rows, const int vectors, const gemm_job *job, int fir
     }
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) {
-        __mmask16 lanes = lanes_within(v, job->columns - first_column);
+        __mmask16 lanes = first_lanes(job->columns - first_column - v * GEMM_LANES);
         int64_t at = first_row * job->y_stride + first_column + v * GEMM_LANES;
 #pragma GCC unroll 9
         for (int r = 0; r < rows; r++, at += job->y_stride) store(job, at, lanes, sums[r][v]);
@@ -144,90 +129,11 @@ static void gemm(const gemm_job *job)
     }
 }
 
-/* ---- depthwise ----------------------------------------------------------------------------------
- */
-
-enum { PIXELS = 4, ALL_LANES = 0xffff }; /* neighbours that share one load of the filter */
-
-/* Where the taps of some pixels lie. */
-typedef struct taps {
-    const float *x;               /* of the first tap of the first pixel; maybe outside */
-    int64_t down, across, along;  /* from tap to tap, and from pixel to pixel */
-    int top, bottom, left, right; /* taps inside: top..bottom-1, left..right-1 */
-} taps;
-
-/* 16 channels of `pixels` neighbours, from channel `c` on. `pixels` and `whole` (all nine taps are
- * inside) are constants wherever this is expanded. */
-INLINE void channels_of(const int pixels, const int whole, const depthwise_job *job, const taps *t,
-                        int64_t lanes, int c, __mmask16 mask, float *to, int64_t to_stride)
-{
-    const int top = whole ? 0 : t->top, bottom = whole ? 3 : t->bottom;
-    const int left = whole ? 0 : t->left, right = whole ? 3 : t->right;
-    __m512 sums[PIXELS];
-    const float *filter = job->filter + c;
-    for (int i = 0; i < pixels; i++) sums[i] = _mm512_load_ps(filter);
-    for (int ky = top; ky < bottom; ky++)
-        for (int kx = left; kx < right; kx++) {
-            const float *x = t->x + ky * t->down + kx * t->across + c;
-            __m512 weight = _mm512_load_ps(filter + (1 + 3 * ky + kx) * lanes);
-            for (int i = 0; i < pixels; i++) {
-                __m512 pixel = mask == ALL_LANES ? _mm512_loadu_ps(x + i * t->along)
-                                                 : _mm512_maskz_loadu_ps(mask, x + i * t->along);
-                sums[i] = _mm512_fmadd_ps(pixel, weight, sums[i]);
-            }
-        }
-    for (int i = 0; i < pixels; i++)
-        _mm512_mask_storeu_ps(to + i * to_stride + c, mask, clamped(sums[i], job->low, job->high));
-}
-
-INLINE void pixels_of(const int pixels, const int whole, const depthwise_job *job, const taps *t,
-                      float *to, int64_t to_stride)
-{
-    int64_t lanes = (int64_t)gemm_vectors(job->channels) * GEMM_LANES;
-    int full = job->channels / GEMM_LANES * GEMM_LANES;
-    for (int c = 0; c < full; c += GEMM_LANES)
-        channels_of(pixels, whole, job, t, lanes, c, ALL_LANES, to, to_stride);
-    if (full < job->channels)
-        channels_of(pixels, whole, job, t, lanes, full, lanes_within(0, job->channels - full), to,
-                    to_stride);
-}
-
-/* The taps of 0..2 that fall within 0..size-1: from *low to *high - 1. */
-static void inside(int start, int dilation, int size, int *low, int *high)
-{
-    *low = 0;
-    *high = 3;
-    while (*low < 3 && start + *low * dilation < 0) ++*low;
-    while (*high > *low && start + (*high - 1) * dilation >= size) --*high;
-}
-
-void gemm_depthwise_avx512(const depthwise_job *job, int y_row, int first, int count, float *to,
-                           int64_t to_stride)
-{
-    int y = y_row * job->stride[0] - job->pads[0];
-    taps t = {.down = (int64_t)job->dilation[0] * job->width * job->channels,
-              .across = (int64_t)job->dilation[1] * job->channels,
-              .along = (int64_t)job->stride[1] * job->channels};
-    inside(y, job->dilation[0], job->height, &t.top, &t.bottom);
-    for (int i = 0; i < count;) {
-        int x = (first + i) * job->stride[1] - job->pads[1], last, width = job->width;
-        t.x = job->x + ((int64_t)y * width + x) * job->channels;
-        inside(x, job->dilation[1], width, &t.left, &t.right);
-        last = x + (PIXELS - 1) * job->stride[1] + 2 * job->dilation[1];
-        if (t.bottom - t.top == 3 && t.right - t.left == 3 && last < width && i + PIXELS <= count) {
-            pixels_of(PIXELS, 1, job, &t, to + i * to_stride, to_stride);
-            i += PIXELS;
-        } else {
-            pixels_of(1, 0, job, &t, to + i * to_stride, to_stride);
-            i++;
-        }
-    }
-}
-
 const gemm_kernels gemm_loops_avx512 = {.name = "gemm avx512",
                                         .grain = 1,
                                         .chunk_rows = chunk_rows,
                                         .panel_bytes = panel_bytes,
                                         .pack = pack,
                                         .gemm = gemm,
+                                        .gather = gemm_gather_avx512,
                                         .depthwise = gemm_depthwise_avx512};

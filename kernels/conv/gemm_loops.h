@@ -7,7 +7,8 @@
 
 extern const gemm_kernels gemm_loops_avx512, gemm_loops_amx;
 
-void gemm_depthwise_avx512(const depthwise_job *job, int y_row, int first, int count, float *to,
+void gemm_depthwise_avx512(const depthwise_job *job, int first, int count, float *to,
                            int64_t to_stride);
+void gemm_gather_avx512(const window_job *job, int first, int count, float *to, int64_t to_stride);
 
 #endif

@@ -95,15 +95,15 @@ static cudnnBackendDescriptor_t convolution(builder *b, const conv_params *p,
     set(b, d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, stride, doing);
     finalize(b, d, doing);
 
-    double alpha = 1, beta = 0;
+    float alpha = 1, beta = 0; /* in the sums' type: engines read a double's bits as a float */
     cudnnBackendDescriptor_t o =
         make(b, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, doing);
     set_descriptor(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, d, doing);
     set_descriptor(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x, doing);
     set_descriptor(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, filter, doing);
     set_descriptor(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y, doing);
-    set(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_DOUBLE, 1, &alpha, doing);
-    set(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_DOUBLE, 1, &beta, doing);
+    set(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &alpha, doing);
+    set(b, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &beta, doing);
     finalize(b, o, doing);
     return o;
 }

@@ -26,11 +26,15 @@ status conv_graph_build(cudnn *lib, const network *net, const step *s, int fused
 
 void conv_graph_free(conv_graph *g);
 
-/* An execution plan for the graph on the handle's device: the library's heuristics in their order,
- * without engines that round their inputs or their sums, reorder their sums at random, or (unless
- * `tensor_cores`) use matrix units at all; of at most `room` bytes of workspace.
- * STATUS_UNSUPPORTED if none is left. The plan is destroyed with lib->unmake. */
-status conv_graph_plan(const conv_graph *g, int tensor_cores, size_t room,
-                       cudnnBackendDescriptor_t *plan, size_t *workspace) STATUS_MUST_CHECK;
+/* Which engines may compute: any, only those on matrix units, only those beside them. */
+typedef enum conv_engines { ENGINES_ANY, ENGINES_MATRIX, ENGINES_PLAIN } conv_engines;
+
+/* An execution plan for the graph on the handle's device: what the library's heuristics of `mode`
+ * propose, in their order, without engines that round their inputs or their sums or add in an order
+ * that changes; of at most `room` bytes of workspace. STATUS_UNSUPPORTED if none is left. The plan
+ * is destroyed with lib->unmake. */
+status conv_graph_plan(const conv_graph *g, cudnnBackendHeurMode_t mode, conv_engines engines,
+                       size_t room, cudnnBackendDescriptor_t *plan,
+                       size_t *workspace) STATUS_MUST_CHECK;
 
 #endif

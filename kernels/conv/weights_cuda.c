@@ -28,12 +28,11 @@ int conv_cuda_covers_plain(const network *net, int first)
     return 1;
 }
 
-status conv_cuda_prepare(const prepare_context *context, const network *net, work *w,
-                         element_type filter_type)
+status conv_cuda_prepare(const prepare_context *context, const network *net, work *w)
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     weights made = {NULL, NULL};
-    TRY(cuda_pack_filter(context, p, filter_type, &made.filter));
+    TRY(cuda_pack_filter(context, p, &made.filter));
     if (p->bias) {
         size_t bytes = (size_t)p->out_channels * sizeof(float);
         TRY(cuda_pack_array(context, p->bias, bytes, &made.bias));

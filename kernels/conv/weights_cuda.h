@@ -14,16 +14,16 @@ extern "C" {
 int conv_cuda_covers(const network *net, int first);
 int conv_cuda_covers_plain(const network *net, int first);
 
-/* Puts filter ([kernel h][kernel w][in/groups][out], fp32 or the type of x) and bias (fp32) on the
- * device and keeps them in w->state; release with free. */
-status conv_cuda_prepare(const prepare_context *context, const network *net, work *w,
-                         element_type filter_type) STATUS_MUST_CHECK;
+/* Puts filter ([kernel h][kernel w][in/groups][out]) and bias on the device, both in fp32 whatever
+ * the tensors' type, and keeps them in w->state. */
+status conv_cuda_prepare(const prepare_context *context, const network *net,
+                         work *w) STATUS_MUST_CHECK;
 void conv_cuda_release(work *w);
 
 /* Everything a kernel needs, passed by value. */
 typedef struct conv_arguments {
-    const void *x, *filter, *residual; /* residual: NULL, or y's dims */
-    const float *bias;                 /* or NULL */
+    const void *x, *residual;   /* residual: NULL, or y's dims */
+    const float *filter, *bias; /* bias: or NULL */
     void *y;
     element_type x_type, y_type, residual_type;
     int x_dims[AXES], y_dims[AXES];

@@ -14,8 +14,8 @@ typedef struct block_state {
 
 typedef struct block_source {
     const block_state *state;
-    const tensor *y;
-    const float *from;
+    const float *from; /* the first picture */
+    int pixels;        /* of each picture's output */
 } block_source;
 
 static int is_depthwise(const step *s)
@@ -51,6 +51,7 @@ static status make_state(const gemm_kernels *kernels, const prepare_context *con
     state->first = (depthwise_job){.height = x->dims[AXIS_H],
                                    .width = x->dims[AXIS_W],
                                    .channels = p->out_channels,
+                                   .y_width = net->tensors[s->output].dims[AXIS_W],
                                    .stride = {p->stride[0], p->stride[1]},
                                    .dilation = {p->dilation[0], p->dilation[1]},
                                    .pads = {p->pads[0], p->pads[1]}};
@@ -74,18 +75,17 @@ void block_release(work *w)
     w->state = NULL;
 }
 
-/* Pixels first..first+count-1 of the batch, which may span rows and pictures. */
+/* Pixels first..first+count-1 of the batch, which may span pictures. */
 static void gather(const void *user, int first, int count, float *to, int64_t stride)
 {
     const block_source *s = user;
     depthwise_job job = s->state->first;
-    int across = s->y->dims[AXIS_W], down = s->y->dims[AXIS_H];
     int64_t image_size = (int64_t)job.height * job.width * job.channels;
     for (int here; count > 0; first += here, count -= here, to += here * stride) {
-        int column = first % across;
-        here = across - column < count ? across - column : count;
-        job.x = s->from + first / across / down * image_size;
-        s->state->plan.kernels->depthwise(&job, first / across % down, column, here, to, stride);
+        int within = first % s->pixels;
+        here = s->pixels - within < count ? s->pixels - within : count;
+        job.x = s->from + first / s->pixels * image_size;
+        s->state->plan.kernels->depthwise(&job, within, here, to, stride);
     }
 }
 
@@ -93,7 +93,8 @@ status block_enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first], *next = s + 1;
     const block_state *state = w->state;
-    block_source from = {state, &net->tensors[next->output], tensor_at(net, s->inputs[0], r)};
+    const tensor *y = &net->tensors[next->output];
+    block_source from = {state, tensor_at(net, s->inputs[0], r), y->dims[AXIS_H] * y->dims[AXIS_W]};
     gemm_run all = {.plan = &state->plan,
                     .gather = gather,
                     .user = &from,

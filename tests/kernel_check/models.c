@@ -35,8 +35,7 @@ static status heads(problem *p, int x)
 /* `percent`: the depth multiplier; `stride`: of the output, further strides become dilation. */
 static status mobilenet(problem *p, int size, int percent, int stride)
 {
-    static const int channels[] = {64,  128, 128, 256, 256,  512, 512,
-                                   512, 512, 512, 512, 1024, 1024};
+    static const int channels[] = {64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512};
     static const int strides[] = {1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1};
     int x = problem_tensor(p, 1, size, size, 3, FILL_UNIT), reached = 2, dilation = 1;
     TRY(problem_conv(p, x, window(3, 2, 1, 1, 32 * percent / 100, relu6), 1, PROBLEM_NO_TENSOR,
