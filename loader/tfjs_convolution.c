@@ -52,8 +52,11 @@ static status read_window(const tfjs_node *n, window *w)
     TRY(read_pair(n->attr, "strides", w->stride));
     char padding[TFJS_WORD] = "";
     TRY(tfjs_attr_word(n->attr, "padding", padding));
+    /* A window of one pixel needs no padding; some runtimes compute less than none where it has a
+     * stride. */
+    int pixel = w->kernel[0] == 1 && w->kernel[1] == 1 && (w->stride[0] > 1 || w->stride[1] > 1);
     if (!strcmp(padding, "SAME"))
-        w->auto_pad = PAD_SAME_UPPER;
+        w->auto_pad = pixel ? PAD_VALID : PAD_SAME_UPPER;
     else if (!strcmp(padding, "VALID"))
         w->auto_pad = PAD_VALID;
     else if (!strcmp(padding, "EXPLICIT"))

@@ -38,6 +38,25 @@ static int is_repeated(const int *list, int count)
     return 0;
 }
 
+/* SAME with dilation as pads: many runtimes refuse the former, and at stride 1 the pads are the
+ * same for every size. */
+static void write_out_pads(graph *g)
+{
+    for (size_t i = 0; i < g->node_count; i++) {
+        window *w = &g->nodes[i].as.window;
+        if (g->nodes[i].op != GRAPH_CONV || (w->dilation[0] == 1 && w->dilation[1] == 1) ||
+            w->stride[0] != 1 || w->stride[1] != 1)
+            continue;
+        if (w->auto_pad != PAD_SAME_UPPER && w->auto_pad != PAD_SAME_LOWER) continue;
+        for (int axis = 0; axis < 2; axis++) {
+            int reach = (w->kernel[axis] - 1) * w->dilation[axis], half = reach / 2;
+            w->pads[axis] = w->auto_pad == PAD_SAME_UPPER ? half : reach - half;
+            w->pads[axis + 2] = reach - w->pads[axis];
+        }
+        w->auto_pad = PAD_EXPLICIT;
+    }
+}
+
 /* Leaves the four heads, in order, as the graph's only outputs. */
 static status clean(model *m)
 {
@@ -51,6 +70,7 @@ static status clean(model *m)
     for (int i = 0; i < DECODE_HEADS; i++)
         TRY(graph_add_output(g, is_repeated(direct, DECODE_HEADS) ? heads[i] : direct[i]));
     graph_channels_first(g);
+    write_out_pads(g);
     for (int i = 0; i < DECODE_HEADS; i++) g->values[g->outputs[i]].name = head_names[i];
     if (g->input_count == 1) g->values[g->inputs[0]].name = "image";
     return graph_drop_dead(g);
