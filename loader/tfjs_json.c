@@ -44,11 +44,7 @@ status tfjs_json_parse(const char *text, size_t size, cJSON **out)
     TRY(check_nesting(text, size));
     const char *end = text;
     cJSON *json = cJSON_ParseWithLengthOpts(text, size, &end, 0);
-    if (!json) {
-        if (memchr(text, 0, size) == NULL && end == text + size)
-            return fail(STATUS_MODEL, "ends before its JSON is whole, or memory is out");
-        return fail(STATUS_MODEL, "is no JSON at byte %zu", (size_t)(end - text));
-    }
+    if (!json) return fail(STATUS_MODEL, "is no JSON at byte %zu", (size_t)(end - text));
     while (end < text + size && is_blank(*end)) end++;
     if (end < text + size && *end != '\0') {
         cJSON_Delete(json);
