@@ -1,115 +1,120 @@
-/* The left side of the product in AVX-512: 3x3 depthwise convolution, and windows gathered.
- *
- * The depthwise convolution goes through all of its pixels for 16 channels before the next 16: the
- * nine taps of the filter stay in registers, and of three rows of input that follow one another two
- * are still in the cache. */
+/* The left side of the product in AVX-512: 3x3 depthwise convolution, and windows gathered. */
 #include "kernels/conv/gemm_loops.h"
 #include "kernels/conv/lanes_avx512.h"
 
-enum { PIXELS = 4, TAPS = 9, LINE = 64 }; /* neighbours computed together */
+enum { PIXELS = 4 }; /* neighbours that share one load of the filter */
 
-/* Sixteen channels of the filter, and which of them there are. */
-typedef struct slice {
-    __m512 bias, taps[TAPS];
-    __mmask16 mask;
-} slice;
-
-/* Steps between taps and between neighbouring pixels, in floats. */
+/* Steps between taps and between neighbouring pixels, and between taps of the filter, in floats. */
 typedef struct steps {
-    int64_t down, across, along;
+    int64_t down, across, along, lanes;
 } steps;
 
-/* PIXELS neighbours whose taps all lie inside; `x` is the first tap of the first one. `full` (all
- * 16 channels are there) is a constant wherever this is expanded. */
-INLINE void whole_pixels(const int full, const depthwise_job *job, const slice *f, const steps *by,
-                         const float *x, float *to, int64_t to_stride)
+/* Taps top..bottom-1 by left..right-1 of the nine lie inside the picture. */
+typedef struct range {
+    int top, bottom, left, right;
+} range;
+
+/* 16 channels of `pixels` neighbours with the same taps inside; `x` is the first tap of the first
+ * one, maybe outside. `pixels`, `full` (the mask has all lanes) and the range, where it is all nine
+ * taps, are constants wherever this is expanded. */
+INLINE void compute(const int pixels, const int full, const range in, const depthwise_job *job,
+                    const float *filter, __mmask16 mask, const steps *by, const float *x, float *to,
+                    int64_t to_stride)
 {
     __m512 sums[PIXELS];
 #pragma GCC unroll 4
-    for (int i = 0; i < PIXELS; i++) sums[i] = f->bias;
-#pragma GCC unroll 9
-    for (int tap = 0; tap < TAPS; tap++) {
-        const float *at = x + tap / 3 * by->down + tap % 3 * by->across;
+    for (int i = 0; i < pixels; i++) sums[i] = _mm512_load_ps(filter);
+#pragma GCC unroll 3
+    for (int ky = in.top; ky < in.bottom; ky++)
+#pragma GCC unroll 3
+        for (int kx = in.left; kx < in.right; kx++) {
+            const float *at = x + ky * by->down + kx * by->across;
+            __m512 weight = _mm512_load_ps(filter + (1 + 3 * ky + kx) * by->lanes);
 #pragma GCC unroll 4
-        for (int i = 0; i < PIXELS; i++) {
-            __m512 pixel = full ? _mm512_loadu_ps(at + i * by->along)
-                                : _mm512_maskz_loadu_ps(f->mask, at + i * by->along);
-            sums[i] = _mm512_fmadd_ps(pixel, f->taps[tap], sums[i]);
+            for (int i = 0; i < pixels; i++) {
+                __m512 pixel = full ? _mm512_loadu_ps(at + i * by->along)
+                                    : _mm512_maskz_loadu_ps(mask, at + i * by->along);
+                sums[i] = _mm512_fmadd_ps(pixel, weight, sums[i]);
+            }
         }
-    }
 #pragma GCC unroll 4
-    for (int i = 0; i < PIXELS; i++)
-        _mm512_mask_storeu_ps(to + i * to_stride, f->mask, clamped(sums[i], job->low, job->high));
+    for (int i = 0; i < pixels; i++)
+        _mm512_mask_storeu_ps(to + i * to_stride, mask, clamped(sums[i], job->low, job->high));
 }
 
-/* One pixel anywhere; (x, y) is its first tap. */
-static void border_pixel(const depthwise_job *job, const slice *f, const steps *by, int y, int x,
-                         const float *from, float *to)
+/* All channels of `pixels` neighbours. */
+INLINE void channels_of(const int pixels, const range in, const depthwise_job *job, const steps *by,
+                        const float *x, float *to, int64_t to_stride)
 {
-    __m512 sum = f->bias;
-    for (int tap = 0; tap < TAPS; tap++) {
-        int tap_y = y + tap / 3 * job->dilation[0], tap_x = x + tap % 3 * job->dilation[1];
-        if (tap_y < 0 || tap_x < 0 || tap_y >= job->height || tap_x >= job->width) continue;
-        const float *at = from + tap / 3 * by->down + tap % 3 * by->across;
-        sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(f->mask, at), f->taps[tap], sum);
-    }
-    _mm512_mask_storeu_ps(to, f->mask, clamped(sum, job->low, job->high));
+    int c = 0;
+    for (; c + GEMM_LANES <= job->channels; c += GEMM_LANES)
+        compute(pixels, 1, in, job, job->filter + c, 0xffff, by, x + c, to + c, to_stride);
+    if (c < job->channels)
+        compute(pixels, 0, in, job, job->filter + c, first_lanes(job->channels - c), by, x + c,
+                to + c, to_stride);
 }
 
-/* `count` pixels of output row `row` from `column` on, 16 channels from `c` on. */
-static void row_of(const depthwise_job *job, const slice *f, const steps *by, int c, int row,
-                   int column, int count, float *to, int64_t to_stride)
+/* The taps of 0..2 that fall within 0..size-1: from *low to *high - 1. */
+INLINE void inside(int start, int dilation, int size, int *low, int *high)
 {
-    int y = row * job->stride[0] - job->pads[0];
-    int inside = y >= 0 && y + 2 * job->dilation[0] < job->height;
-    int reach = (PIXELS - 1) * job->stride[1] + 2 * job->dilation[1];
-    for (int i = 0; i < count;) {
-        int x = (column + i) * job->stride[1] - job->pads[1];
-        const float *from = job->x + ((int64_t)y * job->width + x) * job->channels + c;
-        float *here = to + i * to_stride;
-        if (inside && x >= 0 && x + reach < job->width && i + PIXELS <= count) {
-            if (f->mask == 0xffff)
-                whole_pixels(1, job, f, by, from, here, to_stride);
-            else
-                whole_pixels(0, job, f, by, from, here, to_stride);
-            i += PIXELS;
-        } else {
-            border_pixel(job, f, by, y, x, from, here);
-            i++;
+    *low = 0;
+    *high = 3;
+    while (*low < 3 && start + *low * dilation < 0) ++*low;
+    while (*high > *low && start + (*high - 1) * dilation >= size) --*high;
+}
+
+/* `count` pixels, all taps inside from left to right: in blocks of PIXELS, the last of which may
+ * compute pixels again that the one before has done. */
+INLINE void run_of(const range in, const depthwise_job *job, const steps *by, const float *x,
+                   int count, float *to, int64_t to_stride)
+{
+    int i = 0;
+    if (count >= PIXELS)
+        for (; i < count; i += PIXELS) {
+            if (i > count - PIXELS) i = count - PIXELS;
+            channels_of(PIXELS, in, job, by, x + i * by->along, to + i * to_stride, to_stride);
         }
-    }
+    for (; i < count; i++)
+        channels_of(1, in, job, by, x + i * by->along, to + i * to_stride, to_stride);
 }
 
-/* Asks for the input of output rows first..last, which the slices then read in small pieces. */
-static void fetch_rows(const depthwise_job *job, int first, int last)
+/* `count` pixels of output row `row` from `column` on. */
+static void row_of(const depthwise_job *job, const steps *by, int row, int column, int count,
+                   float *to, int64_t to_stride)
 {
-    int64_t row = (int64_t)job->width * job->channels;
-    int top = first * job->stride[0] - job->pads[0];
-    int bottom = last * job->stride[0] - job->pads[0] + 2 * job->dilation[0] + 1;
-    if (top < 0) top = 0;
-    if (bottom > job->height) bottom = job->height;
-    const char *at = (const char *)(job->x + top * row);
-    const char *end = (const char *)(job->x + bottom * row);
-    for (; top < bottom && at < end; at += LINE) _mm_prefetch(at, _MM_HINT_T1);
+    int y = row * job->stride[0] - job->pads[0], x = column * job->stride[1] - job->pads[1];
+    const float *from = job->x + ((int64_t)y * job->width + x) * job->channels;
+    range in;
+    inside(y, job->dilation[0], job->height, &in.top, &in.bottom);
+    while (count > 0) {
+        inside(x, job->dilation[1], job->width, &in.left, &in.right);
+        int whole = in.right - in.left == 3, here = 1;
+        if (whole) here = (job->width - 1 - 2 * job->dilation[1] - x) / job->stride[1] + 1;
+        if (here > count) here = count;
+        const range all = {0, 3, 0, 3}, across = {in.top, in.bottom, 0, 3};
+        if (!whole)
+            channels_of(1, in, job, by, from, to, to_stride);
+        else if (in.bottom - in.top < 3)
+            run_of(across, job, by, from, here, to, to_stride);
+        else
+            run_of(all, job, by, from, here, to, to_stride);
+        count -= here;
+        x += here * job->stride[1];
+        from += here * by->along;
+        to += here * to_stride;
+    }
 }
 
 void gemm_depthwise_avx512(const depthwise_job *job, int first, int count, float *to,
                            int64_t to_stride)
 {
-    int64_t lanes = (int64_t)gemm_vectors(job->channels) * GEMM_LANES;
     steps by = {(int64_t)job->dilation[0] * job->width * job->channels,
-                (int64_t)job->dilation[1] * job->channels, (int64_t)job->stride[1] * job->channels};
-    fetch_rows(job, first / job->y_width, (first + count - 1) / job->y_width);
-    for (int c = 0; c < job->channels; c += GEMM_LANES) {
-        slice f = {.bias = _mm512_load_ps(job->filter + c), .mask = first_lanes(job->channels - c)};
-        for (int tap = 0; tap < TAPS; tap++)
-            f.taps[tap] = _mm512_load_ps(job->filter + (tap + 1) * lanes + c);
-        for (int i = 0, here; i < count; i += here) {
-            int column = (first + i) % job->y_width;
-            here = job->y_width - column < count - i ? job->y_width - column : count - i;
-            row_of(job, &f, &by, c, (first + i) / job->y_width, column, here,
-                   to + i * to_stride + c, to_stride);
-        }
+                (int64_t)job->dilation[1] * job->channels, (int64_t)job->stride[1] * job->channels,
+                (int64_t)gemm_vectors(job->channels) * GEMM_LANES};
+    for (int i = 0, here; i < count; i += here) {
+        int column = (first + i) % job->y_width;
+        here = job->y_width - column < count - i ? job->y_width - column : count - i;
+        row_of(job, &by, (first + i) / job->y_width, column, here, to + i * to_stride, to_stride);
     }
 }
 
@@ -154,10 +159,14 @@ static void window_row(const window_job *job, int y, int x, float *to)
 
 void gemm_gather_avx512(const window_job *job, int first, int count, float *to, int64_t to_stride)
 {
-    for (int i = first; i < first + count; i++, to += to_stride) {
-        int y = i / job->y_width * job->stride[0] - job->pads[0];
-        int x = i % job->y_width * job->stride[1] - job->pads[1];
+    int row = first / job->y_width, column = first % job->y_width;
+    for (int i = 0; i < count; i++, to += to_stride) {
+        int y = row * job->stride[0] - job->pads[0], x = column * job->stride[1] - job->pads[1];
         for (int k = 0; k < job->kernel[0]; k++)
             window_row(job, y + k * job->dilation[0], x, to + k * job->kernel[1] * job->channels);
+        if (++column == job->y_width) {
+            column = 0;
+            row++;
+        }
     }
 }
