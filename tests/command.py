@@ -31,7 +31,7 @@ def models():
 
 def model():
     """A PoseNet file for tests that take any, or None."""
-    names = ['posenet_mobilenet_v1_075_stride16.onnx', 'posenet.onnx', 'demo.onnx']
+    names = ['posenet_mobilenet_v1_075_stride16.onnx', 'posenet.onnx', 'posenet_demo_mobilenet_v1_075_stride16.onnx']
     folders = [models(), os.path.join(SOURCE, 'models'), os.path.join(SOURCE, 'tools', 'demo')]
     for folder in filter(None, folders):
         for name in names:

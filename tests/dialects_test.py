@@ -5,11 +5,10 @@ import json
 import os
 import tempfile
 
-import numpy as np
-
 from command import png, run, skip
 
 try:
+    import numpy as np
     import onnx
     import onnxruntime
 except ImportError as missing:

@@ -34,7 +34,8 @@ target_link_libraries(user_cpp posenet::posenet)
 END
 cp "$source/tests/example.c" "$work/user/example.c"
 cp "$source/tests/example.c" "$work/user/example.cpp"
-cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/user.log"
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
+cmake -S "$work/user" -B "$work/user/build" -G "$generator" -DCMAKE_PREFIX_PATH="$prefix" >"$work/user.log"
 cmake --build "$work/user/build" >>"$work/user.log"
 
 # ---- only what the header declares is visible

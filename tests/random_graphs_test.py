@@ -6,11 +6,10 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
-
 from command import BUILD, skip
 
 try:
+    import numpy as np
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper

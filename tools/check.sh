@@ -108,13 +108,8 @@ if have valgrind; then
     for program in image_jpeg_test image_png_test onnx_bytes_test onnx_reader_test api_test; do
         [ ! -x "build/tests/$program" ] || check "valgrind: $program" "valgrind-$program" under_valgrind "$program" "build/tests/$program" || true
     done
-    build/tests/figure/figure >"$logs/figure.ppm"
-    if build/tools/posenet inspect posenet_mobilenet_v1_075_stride16 >/dev/null 2>&1; then
-        check "valgrind: posenet validate" valgrind-validate under_valgrind validate build/tools/posenet validate \
-            posenet_mobilenet_v1_075_stride16 --device cpu --size 65x65 || true
-    else
-        result skipped "valgrind: posenet validate" "no model"
-    fi
+    check "valgrind: posenet validate" valgrind-validate under_valgrind validate build/tools/posenet validate \
+        posenet_demo_mobilenet_v1_075_stride16 --device cpu --size 65x65 || true
 else
     result skipped "valgrind" "not installed"
 fi
@@ -125,10 +120,10 @@ fuzz() {
     target=$1 name=$(basename "$1")
     corpus=$logs/corpus/$name
     mkdir -p "$corpus"
-    seeds=tests/fuzz/corpus/${name#fuzz_}
-    [ -d "$seeds" ] || seeds=
+    seeds=tests/fuzz/corpus/onnx
+    [ "$name" != fuzz_image ] || seeds=tests/fuzz/corpus/image
     (cd "$logs" && "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
-        -artifact_prefix="$logs/found-$name-" "$corpus" ${seeds:+"$OLDPWD/$seeds"})
+        -artifact_prefix="$logs/found-$name-" "$corpus" "$OLDPWD/$seeds")
 }
 if have clang; then
     say "clang, warnings as errors"

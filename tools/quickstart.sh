@@ -60,12 +60,13 @@ if [ "$mode" = test ]; then install_missing $packages $test_packages; else insta
 # The tests' Python packages: as they are if there, else in a folder of their own, since Debian leaves
 # its own Python alone. Without them the tests that need them say "skipped".
 python=$(command -v python3 || true)
-if [ "$mode" = test ] && [ -n "$python" ] && ! "$python" -c 'import onnx, numpy' 2>/dev/null; then
-    if [ ! -x build/venv/bin/python ] || ! build/venv/bin/python -c 'import onnx, numpy' 2>/dev/null; then
-        say "installing Python's onnx and numpy into build/venv"
+imports='import numpy, onnx, onnxruntime'
+if [ "$mode" = test ] && [ -n "$python" ] && ! "$python" -c "$imports" 2>/dev/null; then
+    if [ ! -x build/venv/bin/python ] || ! build/venv/bin/python -c "$imports" 2>/dev/null; then
+        say "installing Python's onnx, onnxruntime and numpy into build/venv"
         mkdir -p build
-        "$python" -m venv build/venv && build/venv/bin/pip install -q onnx==1.23.2 numpy ||
-            echo "no onnx and numpy: tests that need them will be skipped"
+        "$python" -m venv build/venv && build/venv/bin/pip install -q onnx==1.23.2 onnxruntime==1.32.0 numpy ||
+            echo "They cannot be installed: tests that need them will be skipped."
     fi
     [ -x build/venv/bin/python ] && python=$PWD/build/venv/bin/python
 fi
