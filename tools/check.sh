@@ -105,7 +105,7 @@ under_valgrind() {
 }
 say "valgrind"
 if have valgrind; then
-    for program in image_jpeg_test image_png_test onnx_bytes_test onnx_reader_test api_test; do
+    for program in image_jpeg_test image_png_test onnx_bytes_test loader_tensor_test tfjs_read_test; do
         [ ! -x "build/tests/$program" ] || check "valgrind: $program" "valgrind-$program" under_valgrind "$program" "build/tests/$program" || true
     done
     check "valgrind: posenet validate" valgrind-validate under_valgrind validate build/tools/posenet validate \

@@ -114,6 +114,7 @@ status model_find(const char *asked, char path[MODEL_PATH_BYTES])
                     "model %s: is no file, and no name in $POSENET_MODELS (%s), ./models, "
                     "./tools/demo or the installed models",
                     asked, *folders[0] ? folders[0] : "not set");
-    return fail(STATUS_FILE, "no model found: put a PoseNet .onnx into ./models, name one with "
-                             "--model FILE, or set POSENET_MODELS to a folder of models");
+    return fail(STATUS_FILE, "no model found: put a PoseNet .onnx into ./models (posenet fetch "
+                             "brings Google's there), name one with --model FILE, or set "
+                             "POSENET_MODELS to a folder of models");
 }
