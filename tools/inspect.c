@@ -82,7 +82,7 @@ static void print_plan(const posenet *engine, const plan *p)
 
 static void print_steps(const plan *p)
 {
-    printf("  %4s  %-10s %-24s %-18s %-4s %9s %9s  %s\n", "step", "operation", "row", "output",
+    printf("  %4s  %-10s %-27s %-16s %-4s %9s %9s  %s\n", "step", "operation", "row", "output",
            "type", "MFLOP", "kB", "nodes");
     for (int i = 0; i < p->net.step_count; i++) {
         const step *s = &p->net.steps[i];
@@ -92,7 +92,7 @@ static void print_steps(const plan *p)
         if (t)
             snprintf(dims, sizeof dims, "%dx%dx%dx%d", t->dims[AXIS_N], t->dims[AXIS_H],
                      t->dims[AXIS_W], t->dims[AXIS_C]);
-        printf("  %4d  %-10s %-24s %-18s %-4s %9.2f %9.1f  %s\n", i, op_name(s->op),
+        printf("  %4d  %-10s %-27s %-16s %-4s %9.2f %9.1f  %s\n", i, op_name(s->op),
                i > w->first ? "  with the one above" : w->row->name, dims,
                t && t->type == TYPE_FP16 ? "fp16" : "fp32", (double)step_flops(&p->net, s) / 1e6,
                (double)step_bytes(&p->net, s) / 1e3, s->nodes);

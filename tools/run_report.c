@@ -37,20 +37,21 @@ posenet_status report_profile(FILE *to, const posenet *engine, const char *image
     if (result != POSENET_OK) return result;
     fprintf(to, "%s on %s\n", image, posenet_device_name(engine));
     print_ledger(to, &ledger);
-    fprintf(to, "  %4s %10s %9s %-20s %-18s %s\n", "step", "us", "GFLOP/s", "row", "output",
+    fprintf(to, "  %4s %10s %9s %-27s %-16s %s\n", "step", "us", "GFLOP/s", "row", "output",
             "nodes");
     for (int i = 0; i < count; i++) {
         posenet_step_info step = {.size = sizeof step};
         result = posenet_get_step(engine, i, &step);
         if (result != POSENET_OK) return result;
-        char dims[48];
-        snprintf(dims, sizeof dims, "%dx%dx%dx%d", step.dims[0], step.dims[1], step.dims[2],
-                 step.dims[3]);
+        char dims[48] = "poses";
+        if (step.dims[0])
+            snprintf(dims, sizeof dims, "%dx%dx%dx%d", step.dims[0], step.dims[1], step.dims[2],
+                     step.dims[3]);
         if (step.covered)
-            fprintf(to, "  %4d %10s %9s %-20s %-18s %s\n", i, "-", "-", "  with the one above",
+            fprintf(to, "  %4d %10s %9s %-27s %-16s %s\n", i, "-", "-", "  with the one above",
                     dims, step.nodes);
         else
-            fprintf(to, "  %4d %10.1f %9.1f %-20s %-18s %s\n", i, step.microseconds,
+            fprintf(to, "  %4d %10.1f %9.1f %-27s %-16s %s\n", i, step.microseconds,
                     step.microseconds > 0.0 ? (double)step.flops / step.microseconds / 1e3 : 0.0,
                     step.row, dims, step.nodes);
     }

@@ -180,7 +180,7 @@ static status check_work(const comparison *c, const work *w, int *is_bad)
         snprintf(steps, sizeof steps, w->count > 1 ? "%d-%d" : "%d", w->first,
                  w->first + w->count - 1);
         *is_bad = !(error <= limit);
-        printf("  %-4s %7s  %-24s error %8.2e  limit %8.2e  %s\n", *is_bad ? "OUT" : "ok", steps,
+        printf("  %-4s %7s  %-27s error %8.2e  limit %8.2e  %s\n", *is_bad ? "OUT" : "ok", steps,
                w->row->name, error, limit, p->net.steps[w->first].nodes);
     }
     leave_place(&at);
