@@ -120,10 +120,11 @@ fuzz() {
     target=$1 name=$(basename "$1")
     corpus=$logs/corpus/$name
     mkdir -p "$corpus"
-    seeds=tests/fuzz/corpus/onnx
-    [ "$name" != fuzz_image ] || seeds=tests/fuzz/corpus/image
+    seeds=$PWD/tests/fuzz/corpus/${name#fuzz_} words=$PWD/tests/fuzz/${name#fuzz_}.dict
+    [ -d "$seeds" ] || seeds=$PWD/tests/fuzz/corpus/onnx
+    [ -f "$words" ] || words=
     (cd "$logs" && "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
-        -artifact_prefix="$logs/found-$name-" "$corpus" "$OLDPWD/$seeds")
+        -artifact_prefix="$logs/found-$name-" ${words:+"-dict=$words"} "$corpus" "$seeds")
 }
 if have clang; then
     say "clang, warnings as errors"
