@@ -24,6 +24,7 @@ const row *const all_rows[] = {
     &conv_amx,
     &conv_avx512,
     &conv_onednn,
+    &max_pool_cpu,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,

@@ -7,13 +7,17 @@ static status prepare(const prepare_context *context, const network *net, work *
     return conv_gemm_prepare(gemm_kernels_amx(), context, net, w);
 }
 
-/* Against 1 for oneDNN; never where the machine cannot. */
+/* Against 1 for oneDNN: splitting the input pays where many columns use it, and gathering windows
+ * only while the filter stays near; never where the machine cannot. */
 static double estimate(const network *net, int first, int count)
 {
-    (void)net;
-    (void)first;
+    const conv_params *p = &net->steps[first].as.conv;
+    int64_t depth = (int64_t)p->kernel[0] * p->kernel[1] * p->in_channels;
     (void)count;
-    return gemm_kernels_amx() ? 0.5 : 1e6;
+    if (!gemm_kernels_amx()) return 1e6;
+    int worth = depth >= 256 && p->out_channels >= 128;
+    int fits = depth * p->out_channels <= 160 * 1024; /* three planes of it, in the second cache */
+    return worth && (fits || conv_is_pointwise(&net->steps[first])) ? 0.8 : 1.5;
 }
 
 const row conv_amx = {
