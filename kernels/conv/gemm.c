@@ -7,7 +7,7 @@
 
 /* Rows worth a thread; what is gathered at a time before it is staged: a few lines of the picture,
  * so that the lines of input that they share are read once. */
-enum { SMALLEST_SHARE = 32, PIECE_BYTES = 128 * 1024 };
+enum { SMALLEST_SHARE = 32, PIECE_BYTES = 128 * 1024, LARGE_BYTES = 4 * 1024 * 1024 };
 
 typedef struct filling {
     const conv_params *p;
@@ -87,6 +87,15 @@ static void bring(const gemm_run *r, int first, float *buffer, void *staged, gem
     }
 }
 
+/* A result that does not stay in the cache until it is read is better not fetched into it first. */
+static int is_large(const gemm_run *r)
+{
+    const gemm_plan *g = r->plan;
+    int64_t bytes = (int64_t)g->pixels * g->columns * (int64_t)sizeof(float);
+    int aligned = (uintptr_t)r->y % (GEMM_LANES * sizeof(float)) == 0;
+    return bytes > LARGE_BYTES && aligned && g->columns % GEMM_LANES == 0;
+}
+
 static void compute(void *data, int index, int threads)
 {
     const gemm_run *r = data;
@@ -97,7 +106,8 @@ static void compute(void *data, int index, int threads)
                     .panels = g->panels,
                     .y_stride = g->columns,
                     .low = g->low,
-                    .high = g->high};
+                    .high = g->high,
+                    .past_cache = is_large(r)};
     int first, end;
     threads_share(g->pixels, g->kernels->grain, index, threads, &first, &end);
     for (; first < end; first += job.rows) {

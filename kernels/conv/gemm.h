@@ -23,6 +23,7 @@ typedef struct gemm_job {
     float *y;              /* [rows][columns] */
     int64_t y_stride;
     float low, high;
+    int past_cache; /* 1: y goes straight to memory, in whole and aligned vectors */
 } gemm_job;
 
 /* What a convolution reads around its output pixels; pads: top, left. */

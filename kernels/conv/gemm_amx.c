@@ -215,7 +215,7 @@ static void finish(const gemm_job *job, const float *sums, int first_row, int fi
         __m512 sum = _mm512_add_ps(_mm512_load_ps(sums + r * TILE), bias);
         if (job->residual)
             sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes, job->residual + at));
-        _mm512_mask_storeu_ps(job->y + at, lanes, clamped(sum, job->low, job->high));
+        put(job->y + at, lanes, clamped(sum, job->low, job->high), job->past_cache);
     }
 }
 
@@ -241,6 +241,7 @@ static void gemm(const gemm_job *job)
         }
     }
     _tile_release();
+    if (job->past_cache) _mm_sfence();
 }
 
 const gemm_kernels gemm_loops_amx = {.name = "gemm amx",

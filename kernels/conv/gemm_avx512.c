@@ -12,7 +12,7 @@ enum { AHEAD = 8 }; /* rows of the filter that are fetched before they are neede
 INLINE void store(const gemm_job *job, int64_t at, __mmask16 lanes, __m512 sum)
 {
     if (job->residual) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes, job->residual + at));
-    _mm512_mask_storeu_ps(job->y + at, lanes, clamped(sum, job->low, job->high));
+    put(job->y + at, lanes, clamped(sum, job->low, job->high), job->past_cache);
 }
 
 /* `rows` and `vectors` are constants wherever this is expanded: the sums stay in registers. */
@@ -127,6 +127,7 @@ static void gemm(const gemm_job *job)
         panel += (int64_t)(job->depth + 1) * vectors * GEMM_LANES;
         first_column += vectors * GEMM_LANES;
     }
+    if (job->past_cache) _mm_sfence();
 }
 
 const gemm_kernels gemm_loops_avx512 = {.name = "gemm avx512",

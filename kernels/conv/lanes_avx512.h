@@ -18,4 +18,13 @@ INLINE __m512 clamped(__m512 x, float low, float high)
     return _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x));
 }
 
+/* `past_cache`: see gemm_job; the caller fences at the end. */
+INLINE void put(float *to, __mmask16 lanes, __m512 x, int past_cache)
+{
+    if (past_cache)
+        _mm512_stream_ps(to, x);
+    else
+        _mm512_mask_storeu_ps(to, lanes, x);
+}
+
 #endif

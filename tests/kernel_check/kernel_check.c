@@ -13,6 +13,7 @@ static const char usage[] =
     "  --seed N       of the random inputs (printed; default 1)\n"
     "  --filter TEXT  only rows whose name contains TEXT\n"
     "  --case TEXT    only cases whose family or name contains TEXT\n"
+    "  --skip TEXT    none of those whose family or name contains TEXT\n"
     "  --threads N    host threads of cpu rows (default: every core)\n"
     "  --time         also times what passed: median microseconds\n"
     "  --list         prints rows and cases, computes nothing\n"
@@ -22,7 +23,7 @@ static const char usage[] =
 
 typedef struct options {
     uint64_t seed;
-    const char *filter, *case_filter;
+    const char *filter, *case_filter, *skip;
     int threads, time, list, json;
     timing_model model;
 } options;
@@ -90,6 +91,12 @@ static int is_wanted(const options *o, const row *r)
     return !o->filter || strstr(r->name, o->filter);
 }
 
+static int is_wanted_case(const options *o, const char *family, const char *name)
+{
+    if (o->skip && (strstr(family, o->skip) || strstr(name, o->skip))) return 0;
+    return !o->case_filter || strstr(family, o->case_filter) || strstr(name, o->case_filter);
+}
+
 /* One case: computed by ref once, then by every row that covers all of it. */
 static status check_case(const options *o, const timing_case *c, const variant *v, tally *counts)
 {
@@ -98,8 +105,7 @@ static status check_case(const options *o, const timing_case *c, const variant *
     if (done == STATUS_OK) done = c->family->build(p, c->index);
     trial t = {.p = p};
     int opened = 0;
-    int skip = o->case_filter && !strstr(c->family->name, o->case_filter) && done == STATUS_OK &&
-               !strstr(p->name, o->case_filter);
+    int skip = done == STATUS_OK && !is_wanted_case(o, c->family->name, p->name);
     for (int i = 0; all_rows[i] && done == STATUS_OK && !skip; i++) {
         const row *r = all_rows[i];
         if (!is_wanted(o, r) || (v->cuda_only && r->device != DEVICE_CUDA)) continue;
@@ -137,7 +143,7 @@ static status check_all(const options *o, tally *counts)
 static void count_uncovered(const options *o, tally *counts)
 {
     for (int i = 0; all_rows[i]; i++) {
-        if (!is_wanted(o, all_rows[i]) || counts->cases[i] || o->case_filter) continue;
+        if (!is_wanted(o, all_rows[i]) || counts->cases[i] || o->case_filter || o->skip) continue;
         printf("FAILED  %s: no case covers it; add one to tests/kernel_check\n", all_rows[i]->name);
         counts->failed++;
     }
@@ -161,7 +167,7 @@ static int parse_value(options *o, const char *name, const char *value)
     } known[] = {{"--threads", &o->threads, NULL},     {"--size", &o->model.size, NULL},
                  {"--stride", &o->model.stride, NULL}, {"--repeats", &o->model.repeats, NULL},
                  {"--filter", NULL, &o->filter},       {"--case", NULL, &o->case_filter},
-                 {"--model", NULL, &o->model.name}};
+                 {"--model", NULL, &o->model.name},    {"--skip", NULL, &o->skip}};
     if (strcmp(name, "--seed") == 0) {
         o->seed = strtoull(value, NULL, 10);
         return 1;

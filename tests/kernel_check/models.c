@@ -96,20 +96,26 @@ static status build(problem *p, const timing_model *m)
                 m->name);
 }
 
-/* The row that covers most steps from `first` on; ref where nothing faster does. */
+/* What the planner expects a row to cost, see engine/cover.h. */
+static double cost_of(const problem *p, const row *r, int first, int count)
+{
+    if (r->estimate) return r->estimate(&p->net, first, count);
+    return (r->device == DEVICE_REF ? 1000.0 : 1.0) * count;
+}
+
+/* The row that costs least a step from `first` on, ref where nothing else does. */
 static const row *choose(const problem *p, int first, const char *filter, int *count)
 {
     const row *best = NULL;
-    *count = 0;
+    double lowest = INFINITY;
     for (const row *const *at = all_rows; *at; at++) {
         if ((*at)->device == DEVICE_CUDA) continue;
-        int wanted = (*at)->device == DEVICE_REF || !filter || strstr((*at)->name, filter);
-        int covered = wanted ? (*at)->covers(&p->net, first, PRECISION_FP32) : 0;
-        int faster = best && best->device == DEVICE_REF && (*at)->device == DEVICE_CPU;
-        if (covered > *count || (covered == *count && covered && faster)) {
-            best = *at;
-            *count = covered;
-        }
+        if ((*at)->device == DEVICE_CPU && filter && !strstr((*at)->name, filter)) continue;
+        int covered = (*at)->covers(&p->net, first, PRECISION_FP32);
+        if (!covered || cost_of(p, *at, first, covered) / covered >= lowest) continue;
+        best = *at;
+        *count = covered;
+        lowest = cost_of(p, best, first, covered) / covered;
     }
     return best;
 }
