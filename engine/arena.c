@@ -9,7 +9,8 @@
 
 #include "kernels/pool.h"
 
-enum { TRIES = 1000 };
+/* Trying one order looks at every pair of items; a network of thousands must not take minutes. */
+enum { TRIES = 1000, PAIRS = 50 * 1000 * 1000 };
 
 /* One way to place all items: the order they are placed in and what came of it. */
 typedef struct placement {
@@ -127,7 +128,9 @@ static void improve(arena_item *items, int count, placement *p, size_t bound, si
 {
     uint32_t random = 1;
     size_t before = p->peak;
-    for (int i = 0; i < TRIES && bound < *peak; i++) {
+    int64_t affordable = PAIRS / ((int64_t)count * count + 1);
+    int tries = affordable < TRIES ? (int)affordable : TRIES;
+    for (int i = 0; i < tries && bound < *peak; i++) {
         random = random * 1664525u + 1013904223u;
         int to = (int)((random >> 8) % (uint32_t)count);
         random = random * 1664525u + 1013904223u;

@@ -5,8 +5,8 @@
 #define LIMIT_FILE_BYTES (2LL * 1024 * 1024 * 1024) /* protobuf's own limit for one message */
 #define LIMIT_ELEMENTS   (1LL << 31)                /* of one tensor */
 #define LIMIT_DIM        (1LL << 31)                /* one side of a tensor */
-#define LIMIT_NODES      100000
-#define LIMIT_VALUES     400000
+#define LIMIT_NODES      20000
+#define LIMIT_VALUES     80000
 #define LIMIT_LIST       4096 /* inputs or outputs of one node, elements of one attribute list */
 #define LIMIT_NESTING    16   /* protobuf messages inside messages; PoseNet needs 6 */
 #define LIMIT_NAME_BYTES 4096 /* one name */

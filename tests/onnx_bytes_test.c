@@ -89,9 +89,9 @@ static void expect_bloat_refused(unsigned char tag, size_t messages, const char 
 
 Test(bytes, bloat_is_refused)
 {
-    expect_bloat_refused(0x0a, 1000000, "more than 100000 nodes (at byte ");
-    expect_bloat_refused(0x2a, 1000000, "more than 400000 tensors (at byte ");
-    expect_bloat_refused(0x6a, 1000000, "more than 400000 described values (at byte ");
+    expect_bloat_refused(0x0a, 1000000, "more than 20000 nodes (at byte ");
+    expect_bloat_refused(0x2a, 1000000, "more than 80000 tensors (at byte ");
+    expect_bloat_refused(0x6a, 1000000, "more than 80000 described values (at byte ");
     expect_bloat_refused(0x7a, 3000000, "bytes of memory"); /* sparse tensors */
     expect_bloat_refused(0x72, 3000000, "bytes of memory"); /* quantization_annotation */
 }
