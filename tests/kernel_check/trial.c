@@ -172,6 +172,7 @@ status trial_judge(const trial *t, const row *candidate, precision precision, in
     unsigned char *got = NULL;
     status done = session_open(&s, t->p, &t->l, device_of(candidate), precision, threads,
                                &candidate, &t->p->net.step_count, 1);
+    out->skipped = done == STATUS_DEVICE && candidate->device != DEVICE_CUDA;
     if (done == STATUS_OK) done = session_enqueue(&s);
     if (done == STATUS_OK) done = session_result(&s, &got);
     if (done == STATUS_OK) done = compare(t, &s, candidate, precision, got, out);
