@@ -78,7 +78,7 @@ sanitized() {
     UBSAN_OPTIONS=print_stacktrace=1
     export ASAN_OPTIONS UBSAN_OPTIONS
     # These compute a lot and check no memory that the others do not.
-    ctest_each build-asan asan -E 'golden_poses_test|package_test|bench_test|onnx_operators_test'
+    ctest_each build-asan asan -E 'golden_poses_test|package_test|bench_test|onnx_operators_test|tfjs_operators_test|zoo_test'
     unset ASAN_OPTIONS UBSAN_OPTIONS
     if [ -n "$(ls "$logs/asan")" ]; then
         result failed "asan: no report in $logs/asan" "$(ls "$logs/asan" | wc -l) reports"

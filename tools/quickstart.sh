@@ -21,7 +21,7 @@ say() { printf '\n==> %s\n' "$*"; }
 
 packages="gcc g++ libc6-dev cmake ninja-build pkg-config libonnx-dev protobuf-c-compiler libprotobuf-c-dev
     libdnnl-dev libcjson-dev libjpeg-dev libpng-dev libcairo2-dev libcurl4-openssl-dev libssl-dev"
-test_packages="libcriterion-dev python3 python3-venv clang clang-format llvm libclang-rt-dev valgrind ca-certificates"
+test_packages="libcriterion-dev python3 python3-venv clang clang-format llvm valgrind ca-certificates"
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
@@ -31,20 +31,23 @@ installed() {
     dpkg-query -W -f='${db:Status-Status} ${Provides}\n' "$1" 2>/dev/null | grep -q '^installed'
 }
 
+missing_of() {
+    for package in "$@"; do installed "$package" || printf ' %s' "$package"; done
+}
+
+# libFuzzer's and the sanitizers' package carries clang's version in its name.
+clang_runtime() {
+    { dpkg-query -W -f='${Depends}\n' clang 2>/dev/null || apt-cache show clang 2>/dev/null; } |
+        sed -n 's/.*\bclang-\([0-9][0-9]*\).*/libclang-rt-\1-dev/p' | head -n 1
+}
+
 install_missing() {
     command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
         echo "This is no Debian or Ubuntu: nothing is installed here. Needed are the counterparts of:" $packages
         return 0
     }
-    missing=
-    for package in "$@"; do
-        # clang's run-time library goes by its version: libclang-rt-14-dev for clang 14.
-        if [ "$package" = libclang-rt-dev ]; then
-            version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
-            package=libclang-rt-${version:-14}-dev
-        fi
-        installed "$package" || missing="$missing $package"
-    done
+    missing=$(missing_of "$@")
+    [ "$mode" != test ] || ! installed clang || missing=$missing$(missing_of $(clang_runtime))
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         echo "Missing packages, and neither root nor sudo to install them:$missing" >&2
@@ -52,6 +55,7 @@ install_missing() {
     fi
     say "installing$missing"
     as_root apt-get update -q
+    [ "$mode" != test ] || installed clang || missing="$missing $(clang_runtime)"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 }
 
