@@ -95,8 +95,9 @@ static status pack_weights(const prepare_context *context, const conv_params *p,
     return cuda_pack(context, &bias, count * type_bytes(f.type), write_bias, &f, &made->bias);
 }
 
-/* Ways to compute, best first: whole in one graph; the convolution alone and an epilogue; what the
- * library falls back to, of which the engines beside the matrix units are many times slower. */
+/* Ways to compute, best first: whole in one graph, as the library proposes, then on the matrix
+ * units among what it falls back to (the others there are many times slower), then on any; and
+ * where nothing fuses, the convolution alone and an epilogue. */
 typedef struct attempt {
     int fused;
     cudnnBackendHeurMode_t mode;
@@ -105,8 +106,8 @@ typedef struct attempt {
 
 static const attempt attempts[] = {{1, CUDNN_HEUR_MODE_A, ENGINES_ANY},
                                    {1, CUDNN_HEUR_MODE_FALLBACK, ENGINES_MATRIX},
-                                   {0, CUDNN_HEUR_MODE_A, ENGINES_ANY},
                                    {1, CUDNN_HEUR_MODE_FALLBACK, ENGINES_ANY},
+                                   {0, CUDNN_HEUR_MODE_A, ENGINES_ANY},
                                    {0, CUDNN_HEUR_MODE_FALLBACK, ENGINES_ANY}};
 
 static status try_attempt(const attempt *a, int rounds, const network *net, const step *s,

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/element.h"
-
 status cuda_check(cudaError_t error, const char *doing)
 {
     if (error == cudaSuccess) return STATUS_OK;
@@ -78,40 +76,26 @@ status cuda_pack_array(const prepare_context *context, const void *array, size_t
     return STATUS_OK;
 }
 
-typedef struct filter_order {
-    const conv_params *conv;
-    element_type type;
-} filter_order;
-
 static void write_filter(const void *user, void *host, size_t bytes)
 {
     (void)bytes;
-    const filter_order *order = user;
-    const conv_params *p = order->conv;
+    const conv_params *p = user;
     int taps = p->kernel[0] * p->kernel[1], depth = p->in_channels / p->groups;
-    size_t at = 0;
-    for (int tap = 0; tap < taps; tap++) {
-        for (int in = 0; in < depth; in++) {
-            for (int out = 0; out < p->out_channels; out++, at++) {
-                float value = p->filter[((size_t)out * depth + in) * taps + tap];
-                if (order->type == TYPE_FP16)
-                    ((uint16_t *)host)[at] = float_to_half(value);
-                else
-                    ((float *)host)[at] = value;
-            }
-        }
-    }
+    float *to = host;
+    for (int tap = 0; tap < taps; tap++)
+        for (int in = 0; in < depth; in++)
+            for (int out = 0; out < p->out_channels; out++)
+                *to++ = p->filter[((size_t)out * (size_t)depth + (size_t)in) * (size_t)taps +
+                                  (size_t)tap];
 }
 
-status cuda_pack_filter(const prepare_context *context, const conv_params *conv, element_type type,
-                        const void **out)
+status cuda_pack_filter(const prepare_context *context, const conv_params *conv, const void **out)
 {
-    size_t count = (size_t)conv->out_channels * (conv->in_channels / conv->groups) *
-                   conv->kernel[0] * conv->kernel[1];
-    const pack_key key = {"cuda_filter", conv->filter, &type, sizeof type};
-    filter_order order = {conv, type};
+    size_t count = (size_t)conv->out_channels * (size_t)(conv->in_channels / conv->groups) *
+                   (size_t)conv->kernel[0] * (size_t)conv->kernel[1];
+    const pack_key key = {"cuda_filter", conv->filter, NULL, 0};
     void *memory;
-    TRY(cuda_pack(context, &key, count * type_bytes(type), write_filter, &order, &memory));
+    TRY(cuda_pack(context, &key, count * sizeof(float), write_filter, conv, &memory));
     *out = memory;
     return STATUS_OK;
 }

@@ -40,9 +40,8 @@ status cuda_pack(const prepare_context *context, const pack_key *key, size_t byt
 status cuda_pack_array(const prepare_context *context, const void *array, size_t bytes,
                        const void **out) STATUS_MUST_CHECK;
 
-/* The filter of a convolution as [kernel h][kernel w][in_channels/groups][out_channels], in `type`.
- */
-status cuda_pack_filter(const prepare_context *context, const conv_params *conv, element_type type,
+/* The filter of a convolution as [kernel h][kernel w][in_channels/groups][out_channels], fp32. */
+status cuda_pack_filter(const prepare_context *context, const conv_params *conv,
                         const void **out) STATUS_MUST_CHECK;
 
 /* One operand of a step on the device: dense NHWC. */
