@@ -39,7 +39,7 @@ typedef struct recorded {
     upload *set;     /* what the graph's nodes are set to */
     cudaGraphNode_t *upload_nodes;
     cudaGraph_t graph;
-    cudaGraphExec_t frame;
+    cudaGraphExec_t frame, network; /* network: its works alone, for compute */
     cudaEvent_t *marks; /* with microseconds: start, uploaded, after each work, downloaded */
     int mark_count;
 } recorded;

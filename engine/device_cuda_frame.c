@@ -144,6 +144,23 @@ static status capture(slot *s, recorded *r, cudaGraphNode_t *nodes)
     return cuda_check(cudaGraphUpload(r->frame, r->stream), "uploading the frame's graph");
 }
 
+/* The network's works alone; marks would be those of the frame's graph, so not with them. */
+static status capture_network(slot *s, recorded *r)
+{
+    const plan *p = s->plan;
+    TRY(cuda_check(cudaStreamBeginCapture(r->stream, cudaStreamCaptureModeThreadLocal),
+                   "capturing the network"));
+    status captured = enqueue_works(s, r, p->network_first, p->network_count, 0);
+    cudaGraph_t graph = NULL;
+    cudaError_t ended = cudaStreamEndCapture(r->stream, &graph);
+    if (captured == STATUS_OK) captured = cuda_check(ended, "capturing the network");
+    if (captured == STATUS_OK)
+        captured =
+            cuda_check(cudaGraphInstantiate(&r->network, graph, 0), "instantiating the network");
+    if (graph) (void)cudaGraphDestroy(graph);
+    return captured;
+}
+
 static status record(slot *s, recorded *r)
 {
     TRY(cuda_check(cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking),
@@ -157,6 +174,7 @@ static status record(slot *s, recorded *r)
     status captured = capture(s, r, nodes);
     free(nodes);
     TRY(captured);
+    if (!r->marks) TRY(capture_network(s, r));
     return cuda_check(cudaStreamSynchronize(r->stream), "recording a slot");
 }
 
@@ -176,6 +194,7 @@ void gpu_forget(device *d, slot *s)
     (void)!cuda_device_use(((gpu *)d)->cuda);
     if (r->stream) (void)cudaStreamSynchronize(r->stream);
     if (r->frame) (void)cudaGraphExecDestroy(r->frame);
+    if (r->network) (void)cudaGraphExecDestroy(r->network);
     if (r->graph) (void)cudaGraphDestroy(r->graph);
     for (int i = 0; i < r->mark_count; i++) (void)cudaEventDestroy(r->marks[i]);
     if (r->done) (void)cudaEventDestroy(r->done);
@@ -283,18 +302,29 @@ static status copy_pictures(slot *s, recorded *r)
                       "uploading the descriptor");
 }
 
-status gpu_compute(device *d, slot *s, int first, int count)
+/* Works one by one. Only the first one (preprocess) and the last one (decode) read the frame. */
+static status compute_works(slot *s, recorded *r, int first, int count)
 {
-    recorded *r = s->recorded;
-    TRY(cuda_device_use(((gpu *)d)->cuda));
-    TRY(copy_pictures(s, r));
+    int last = first + count == s->plan->work_count;
+    if (first == 0 || last) TRY(copy_pictures(s, r));
     if (r->marks)
         TRY(cuda_check(cudaEventRecord(r->marks[first + 1], r->stream), "marking the start"));
     TRY(enqueue_works(s, r, first, count, cudaEventRecordDefault));
-    if (first + count == s->plan->work_count)
-        TRY(cuda_check(cudaMemcpyAsync(s->results, r->results, s->results_bytes,
-                                       cudaMemcpyDeviceToHost, r->stream),
-                       "downloading the poses"));
+    if (!last) return STATUS_OK;
+    return cuda_check(cudaMemcpyAsync(s->results, r->results, s->results_bytes,
+                                      cudaMemcpyDeviceToHost, r->stream),
+                      "downloading the poses");
+}
+
+status gpu_compute(device *d, slot *s, int first, int count)
+{
+    recorded *r = s->recorded;
+    const plan *p = s->plan;
+    TRY(cuda_device_use(((gpu *)d)->cuda));
+    if (r->network && first == p->network_first && count == p->network_count)
+        TRY(cuda_check(cudaGraphLaunch(r->network, r->stream), "launching the network"));
+    else
+        TRY(compute_works(s, r, first, count));
     TRY(cuda_check(cudaStreamSynchronize(r->stream), "computing works"));
     for (int i = first; s->microseconds && i < first + count; i++)
         TRY(elapsed(r, i + 1, i + 2, &s->microseconds[i]));
