@@ -4,7 +4,7 @@
 #   bench/gpu_session.sh OUT PART...
 #
 # PART: check (every CUDA row against ref; the decoders), poses (against golden data), validate (step
-# by step), resnet (heads against ref), sanitize, faults, soak, layers (rows timed on both networks).
+# by step), resnet (heads against ref), sanitize, faults, soak, speed.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
 # POSENET_MODELS the models. Logs go to OUT, a table of results to stdout.
 set -u
@@ -131,7 +131,7 @@ for name in sorted(os.listdir(want)):
     worst = max(worst, ratio if np.isfinite(ratio) else 9e9)
     texts.append(f'{name[:-4]} {ratio:.2e}')
 print(', '.join(texts), f'limit {limit:g}')
-sys.exit(worst > limit)
+sys.exit(int(worst > limit))
 NORMS
         done
         rm -f "$model"
@@ -146,28 +146,34 @@ part_soak() {
     step soak 300 "$checks/soak_check" "${SOAK_FRAMES:-100000}"
 }
 
-part_layers() {
-    for size in 257 513; do
-        step "layers_resnet50_$size" 60 "$kernel_check" --model resnet50 --size $size --filter cu --brief
-        step "layers_mobilenet_$size" 60 "$kernel_check" --model mobilenet_v1_075 --size $size \
-            --filter cu --brief
+# Network alone and whole frame, for the rows of which rivals' figures are known.
+part_speed() {
+    for model in resnet50_16 mobilenet_v1_100_16 mobilenet_v1_075_16 resnet50_32; do
+        network=${model%_*} stride=${model##*_} multiplier=''
+        case $network in mobilenet_v1_*) multiplier="--multiplier 0.${network##*_}" network=mobilenet_v1 ;; esac
+        [ "$model" = mobilenet_v1_100_16 ] && multiplier='--multiplier 1.0'
+        # shellcheck disable=SC2086
+        "$posenet" generate $network --stride "$stride" $multiplier --seed 1 "$out/$model.onnx" || return
+        for precision in fp16 tf32 fp32; do
+            sizes='257x257'
+            [ $precision = fp16 ] && sizes='257x257 513x513 1281x721 257x257x64 1281x721x8'
+            # shellcheck disable=SC2086
+            step "times_${model}_$precision" 60 "$checks/gpu_times" "$out/$model.onnx" $precision $sizes
+            cat "$out/times_${model}_$precision.txt"
+        done
+        rm -f "$out/$model.onnx"
     done
 }
 
-report() {
-    [ "$2" = 0 ] || failures=$((failures + 1))
-    printf '%-28s exit %d: %s\n' "$1" "$2" "$(tail -n 1 "$out/$1.txt")"
-}
-
-# Every kernel of ours over small cases, and a run of each model; cuDNN and cuBLASLt run in the latter.
+# Every kernel of ours over the small cases, and a run of each model, where cuDNN and cuBLASLt run too.
 part_sanitize() {
     for tool in memcheck racecheck initcheck synccheck; do
         watch="compute-sanitizer --tool $tool --error-exitcode 9"
-        step "${tool}_kernels" 150 $watch "$kernel_check" --filter _cuda
-        step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
+        step "${tool}_kernels" 60 $watch "$kernel_check" --filter _cuda --skip layer
+        step "${tool}_decode" 40 $watch "$checks/decode_check" --sets 42
         for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
-            step "${tool}_${model%%_*}" 100 $watch "$posenet" run --device cuda --json /dev/null \
-                --model $model --size 129x129 "$POSENET_SHARED/images/couple.jpg"
+            step "${tool}_${model%%_*}" 40 $watch "$posenet" run --device cuda --json /dev/null \
+                --model $model --size 65x65 "$POSENET_SHARED/images/couple.jpg"
         done
     done
 }

@@ -303,12 +303,26 @@ cudaError_t __wrap_cudaStreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_
                : __real_cudaStreamBeginCaptureToGraph(stream, graph, nodes, edges, count, mode);
 }
 
+static int capture_makes_graph;
+
+cudaError_t __real_cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode);
+cudaError_t __wrap_cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode);
+
+cudaError_t __wrap_cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
+{
+    if (denied("cudaStreamBeginCapture")) return cudaErrorUnknown;
+    capture_makes_graph = 1;
+    return __real_cudaStreamBeginCapture(stream, mode);
+}
+
 cudaError_t __real_cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out);
 cudaError_t __wrap_cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out);
 
 cudaError_t __wrap_cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 {
     cudaError_t error = __real_cudaStreamEndCapture(stream, out);
+    live += capture_makes_graph && *out;
+    capture_makes_graph = 0;
     return denied("cudaStreamEndCapture") ? cudaErrorUnknown : error;
 }
 

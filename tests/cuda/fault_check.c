@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 {
     long step = argc > 1 ? strtol(argv[1], NULL, 10) : 41;
     if (step < 1) return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     cuda_device *device;
     if (cuda_device_open(0, &device) != STATUS_OK) {
         printf("skipped: %s\n", fail_text());
