@@ -1,8 +1,9 @@
 /* `posenet validate` finds a planted fault: one row that is wrong in one element. */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "kernels/rows.h"
-#include "tests/shared.h"
 #include "tools/synthetic.h"
 #include "tools/validate.h"
 
@@ -84,9 +85,10 @@ static int count_bad(const char *model, const row *const *rows)
 
 Test(validate, finds_the_one_wrong_step)
 {
-    char model[SHARED_PATH_BYTES];
-    if (!shared_model("posenet_mobilenet_v1_075_stride16.onnx", model))
-        cr_skip_test("no model: set POSENET_MODELS");
+    const char *source = getenv("POSENET_SOURCE");
+    char model[4096];
+    snprintf(model, sizeof model, "%s/tools/demo/posenet_demo_mobilenet_v1_075_stride16.onnx",
+             source ? source : ".");
     row wrong = conv_ref;
     wrong.name = "conv_wrong";
     wrong.enqueue = wrong_enqueue;
