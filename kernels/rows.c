@@ -26,7 +26,6 @@ const row *const all_rows[] = {
     &conv_onednn,
     &preprocess_cpu,
     &max_pool_cpu,
-    &preprocess_cpu,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,
