@@ -181,6 +181,22 @@ def try_one(check, network, multiplier, stride, form, pictures):
     return row
 
 
+def extremes(check):
+    """The ends of what is legal, and a video's size, on the smallest network."""
+    generate('mobilenet_v1', '0.50', 16, 'nchw', 'model.onnx')
+    reference = None
+    for size in ((33, 33), (2049, 33), (33, 2049), (1281, 721)):
+        picture = pixels(*size)
+        image = png('extreme.png', *size, lambda x, y: [int(v) for v in picture[y, x]])
+        x = normalised('mobilenet_v1', picture)
+        reference = reference or Reference(onnx.load('model.onnx'), x)
+        got, complaint = engine_heads('model.onnx', size, image)
+        check(got is not None, '%dx%d: %s' % (*size, complaint))
+        for head, a, b in zip(HEADS, got or [], reference.run(x)):
+            error = float(np.linalg.norm(a - b) / np.linalg.norm(b)) if a.shape == b.shape else float('inf')
+            check(error <= LIMIT, '%dx%d: %s is off by %g' % (*size, head, error))
+
+
 def chosen(full):
     rows = [(n, m, s, f) for n, m in NETWORKS for s in STRIDES for f in FORMS]
     if full:
@@ -222,6 +238,7 @@ def put_table(path, text):
 def main():
     readme = os.path.abspath(sys.argv[sys.argv.index('--readme') + 1]) if '--readme' in sys.argv else None
     with Checks() as check:
+        extremes(check)
         pictures = {}
         for size in SIZES:
             picture = pixels(*size)
