@@ -26,6 +26,8 @@ const row *const all_rows[] = {
     &conv_onednn,
     &preprocess_cpu,
     &max_pool_cpu,
+    &binary_cpu,
+    &activate_cpu,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,

@@ -80,6 +80,9 @@ static const binary_case binary_cases[] = {
     {{1, 7, 5, 9}, {1, 7, 5, 9}, BINARY_MIN, PLAIN, FILL_EVERY, FILL_EVERY},
     {{1, 7, 5, 9}, {1, 7, 5, 9}, BINARY_MAX, PLAIN, FILL_EVERY, FILL_EVERY},
     {{1, 7, 5, 9}, {1, 7, 5, 1}, BINARY_ADD, RELU, FILL_EVERY, FILL_UNIT},
+    {{2, 1, 9, 7}, {1, 6, 1, 7}, BINARY_MAX, PLAIN, FILL_UNIT, FILL_EVERY},
+    {{1, 33, 1, 1}, {1, 33, 65, 129}, BINARY_MUL, RELU, FILL_UNIT, FILL_UNIT},
+    {{1, 257, 257, 3}, {1, 1, 1, 3}, BINARY_SUB, PLAIN, FILL_WIDE, FILL_UNIT},
     {{1, 65, 65, 256}, {1, 65, 65, 256}, BINARY_ADD, RELU, FILL_UNIT, FILL_UNIT},
 };
 
@@ -125,6 +128,7 @@ static const activate_case activate_cases[] = {
     {"sigmoid", {ACTIVATION_SIGMOID, 0, 0}, FILL_WIDE, 1, 9, 9, 17},
     {"sigmoid", {ACTIVATION_SIGMOID, 0, 0}, FILL_EVERY, 1, 3, 3, 17},
     {"none", PLAIN, FILL_EVERY, 1, 3, 3, 5},
+    {"relu6", {ACTIVATION_CLAMP, 0, 6}, FILL_WIDE, 1, 33, 33, 17},
 };
 
 static status build_activate(problem *p, int index)
