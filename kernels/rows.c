@@ -28,6 +28,9 @@ const row *const all_rows[] = {
     &max_pool_cpu,
     &binary_cpu,
     &activate_cpu,
+    &move_cpu,
+    &concat_cpu,
+    &resize_cpu,
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,

@@ -14,7 +14,8 @@ extern const row conv_ref, max_pool_ref, binary_ref, activate_ref, unary_ref, pa
                  copy_ref, slice_ref, gather_ref, concat_ref, resize_ref, expand_ref;
 extern const row depthwise_pointwise_amx, depthwise_pointwise_avx512, conv_amx, conv_avx512,
                  conv_onednn;
-extern const row preprocess_cpu, max_pool_cpu, binary_cpu, activate_cpu;
+extern const row preprocess_cpu, max_pool_cpu, binary_cpu, activate_cpu, move_cpu, concat_cpu,
+                 resize_cpu;
 extern const row preprocess_cuda, decode_cuda;
 extern const row conv_root_cuda, conv_depthwise_cuda, conv_cublaslt, conv_cudnn, conv_direct_cuda;
 extern const row max_pool_cuda, binary_cuda, activate_cuda, unary_cuda, pad_cuda, permute_cuda,

@@ -32,6 +32,8 @@ static const pad_case pad_cases[] = {
     {{1, 5, 7, 3}, {PAD_REFLECT, {0, 4, 2, 0}, {0, 1, 6, 0}, 0}},
     {{1, 5, 7, 3}, {PAD_EDGE, {0, 1, 9, 0}, {0, 7, 2, 1}, 0}},
     {{1, 5, 7, 3}, {PAD_WRAP, {0, 2, 3, 0}, {0, 1, 4, 2}, 0}},
+    {{2, 5, 7, 20}, {PAD_REFLECT, {0, 2, 3, 0}, {0, 1, 2, 0}, 0}},
+    {{1, 129, 129, 64}, {PAD_CONSTANT, {0, 1, 1, 0}, {0, 1, 1, 0}, 0}},
 };
 
 static status build_pad(problem *p, int index)
