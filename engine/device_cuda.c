@@ -28,9 +28,10 @@ static status gpu_allocate(device *d, size_t bytes, void **out)
     return cuda_check(cudaMalloc(out, bytes ? bytes : 1), "allocating device memory");
 }
 
+/* Memory knows its device, so nothing has to be chosen to give it back. */
 static void gpu_release(device *d, void *memory)
 {
-    (void)!cuda_device_use(((gpu *)d)->cuda);
+    (void)d;
     (void)cudaFree(memory);
 }
 
@@ -45,7 +46,7 @@ static status gpu_allocate_pinned(device *d, size_t bytes, void **out)
 
 static void gpu_release_pinned(device *d, void *memory)
 {
-    (void)!cuda_device_use(((gpu *)d)->cuda);
+    (void)d;
     (void)cudaFreeHost(memory);
 }
 
