@@ -94,10 +94,10 @@ static void combine(binary_kind kind, const float *restrict a, const float *rest
         for (int64_t i = 0; i < count; i++) y[i] = a[i] / b[i];
         break;
     case BINARY_MIN:
-        for (int64_t i = 0; i < count; i++) y[i] = (a[i] < b[i]) | (a[i] != a[i]) ? a[i] : b[i];
+        for (int64_t i = 0; i < count; i++) y[i] = a[i] < b[i] || a[i] != a[i] ? a[i] : b[i];
         break;
     case BINARY_MAX:
-        for (int64_t i = 0; i < count; i++) y[i] = (a[i] > b[i]) | (a[i] != a[i]) ? a[i] : b[i];
+        for (int64_t i = 0; i < count; i++) y[i] = a[i] > b[i] || a[i] != a[i] ? a[i] : b[i];
         break;
     }
 }
