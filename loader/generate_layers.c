@@ -121,12 +121,26 @@ static status make_mobilenet(builder *b, int multiplier)
 
 /* ---- ResNet50 ---- */
 
-/* A convolution of a unit, "conv1" to "conv3" or "shortcut", of `kernel` pixels. */
-static status add_residual_conv(builder *b, const char *unit, const char *name, const layer *shape,
-                                int *number)
+/* A convolution of `kernel` pixels, SAME and without stride. */
+static layer residual_conv(int input, int channels_in, int channels, int kernel,
+                           layer_activation activation)
 {
-    layer l = *shape;
-    l.kind = LAYER_CONV;
+    return (layer){.kind = LAYER_CONV,
+                   .input = input,
+                   .channels_in = channels_in,
+                   .channels = channels,
+                   .kernel = kernel,
+                   .stride = 1,
+                   .dilation = 1,
+                   .same = 1,
+                   .activation = activation};
+}
+
+/* Adds a layer of a unit, "conv1" to "conv3" or "shortcut". */
+static status add_part(builder *b, const char *unit, const char *name, const layer *part,
+                       int *number)
+{
+    layer l = *part;
     l.scope = pool_format(b->list->pool, "%s/%s", unit, name);
     l.weight_scope = l.scope;
     if (l.activation == LAYER_LINEAR) { /* into the sum: small, so that sums do not grow */
@@ -147,66 +161,32 @@ static status add_residual_conv(builder *b, const char *unit, const char *name, 
 static status add_unit(builder *b, const char *unit, int width, int wanted, int *last,
                        int *channels)
 {
-    int dilation, shortcut = *last, x;
+    int dilation, shortcut = *last, x, wide = 4 * width;
     int stride = take_stride(b, wanted, &dilation);
-    if (*channels != 4 * width) {
-        layer project = {.input = *last,
-                         .channels_in = *channels,
-                         .channels = 4 * width,
-                         .kernel = 1,
-                         .stride = stride,
-                         .dilation = 1,
-                         .same = 1};
-        TRY(add_residual_conv(b, unit, "shortcut", &project, &shortcut));
-    } else if (stride > 1) {
-        char *scope = pool_format(b->list->pool, "%s/shortcut", unit);
-        layer pick = {.kind = LAYER_MAX_POOL,
-                      .scope = scope,
-                      .weight_scope = scope,
-                      .input = *last,
-                      .channels_in = *channels,
-                      .channels = *channels,
-                      .kernel = 1,
-                      .stride = stride,
-                      .dilation = 1,
-                      .same = 1};
-        TRY(add_layer(b, &pick, &shortcut));
+    if (*channels != wide || stride > 1) {
+        layer part = residual_conv(*last, *channels, wide, 1, LAYER_LINEAR);
+        if (*channels == wide) part.kind = LAYER_MAX_POOL;
+        part.stride = stride;
+        TRY(add_part(b, unit, "shortcut", &part, &shortcut));
     }
-    layer reduce = {.input = *last,
-                    .channels_in = *channels,
-                    .channels = width,
-                    .kernel = 1,
-                    .stride = 1,
-                    .dilation = 1,
-                    .same = 1,
-                    .activation = LAYER_RELU};
-    TRY(add_residual_conv(b, unit, "conv1", &reduce, &x));
-    layer middle = {.input = x,
-                    .channels_in = width,
-                    .channels = width,
-                    .kernel = 3,
-                    .stride = stride,
-                    .dilation = dilation,
-                    .same = stride == 1,
-                    .activation = LAYER_RELU};
-    TRY(add_residual_conv(b, unit, "conv2", &middle, &x));
-    layer expand = {.input = x,
-                    .channels_in = width,
-                    .channels = 4 * width,
-                    .kernel = 1,
-                    .stride = 1,
-                    .dilation = 1,
-                    .same = 1};
-    TRY(add_residual_conv(b, unit, "conv3", &expand, &x));
-    *channels = 4 * width;
+    layer reduce = residual_conv(*last, *channels, width, 1, LAYER_RELU);
+    TRY(add_part(b, unit, "conv1", &reduce, &x));
+    layer middle = residual_conv(x, width, width, 3, LAYER_RELU);
+    middle.stride = stride;
+    middle.dilation = dilation;
+    middle.same = stride == 1;
+    TRY(add_part(b, unit, "conv2", &middle, &x));
+    layer expand = residual_conv(x, width, wide, 1, LAYER_LINEAR);
+    TRY(add_part(b, unit, "conv3", &expand, &x));
     layer sum = {.kind = LAYER_ADD,
                  .scope = unit,
                  .weight_scope = unit,
                  .input = shortcut,
                  .other = x,
-                 .channels_in = *channels,
-                 .channels = *channels,
+                 .channels_in = wide,
+                 .channels = wide,
                  .activation = LAYER_RELU};
+    *channels = wide;
     return add_layer(b, &sum, last);
 }
 
@@ -214,25 +194,14 @@ static status make_resnet(builder *b)
 {
     static const int units[4] = {3, 4, 6, 3};
     int last, channels = 64;
-    layer root = {.input = LAYER_IMAGE,
-                  .channels_in = 3,
-                  .channels = channels,
-                  .kernel = 7,
-                  .stride = 2,
-                  .dilation = 1,
-                  .activation = LAYER_RELU};
-    TRY(add_residual_conv(b, "resnet_v1_50", "conv1", &root, &last));
-    layer pool1 = {.kind = LAYER_MAX_POOL,
-                   .scope = "resnet_v1_50/pool1",
-                   .input = last,
-                   .weight_scope = "resnet_v1_50/pool1",
-                   .channels_in = channels,
-                   .channels = channels,
-                   .kernel = 3,
-                   .stride = 2,
-                   .dilation = 1,
-                   .same = 1};
-    TRY(add_layer(b, &pool1, &last));
+    layer root = residual_conv(LAYER_IMAGE, 3, channels, 7, LAYER_RELU);
+    root.stride = 2;
+    root.same = 0;
+    TRY(add_part(b, "resnet_v1_50", "conv1", &root, &last));
+    layer pool1 = residual_conv(last, channels, channels, 3, LAYER_LINEAR);
+    pool1.kind = LAYER_MAX_POOL;
+    pool1.stride = 2;
+    TRY(add_part(b, "resnet_v1_50", "pool1", &pool1, &last));
     b->current = 4;
     for (int block = 0; block < 4; block++) {
         for (int unit = 0; unit < units[block]; unit++) {
