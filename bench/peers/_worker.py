@@ -1,11 +1,19 @@
 """What every rival's worker shares: the loop, the clock, the heads' names and layouts.
 
-A worker file defines VARIANTS (a list of {"name", "device"}) and a class with
+A worker file defines VARIANTS (what --list prints; see README.md) and a class with
 
     __init__(self, variant, case)   loads the model; raises Missing when its runtime is not installed
     version                         text
-    infer(self, array)              NHWC float32 in, {head name: NHWC float32} out
+    nchw                            whether the network's input is NCHW
+    infer(self, array)              NHWC float32 in, {head name: NHWC or NCHW} out
     call(self)                      one timed call on the input that the last infer left in place
+    predict(self, array)            float32 in the network's own layout in, {head name: host array} out
+
+For the frame measure `predict` is called between _frame's letterbox and decoder. A runtime that does more
+of it on its device has, instead of `predict`,
+
+    open_frames(self, frame, letterbox, decoder)   frame: one 8-bit picture; the batch repeats it
+    frames(self)                                   one timed call: [poses of each picture]
 
 and ends with  main(VARIANTS, TheClass).  The protocol is described in README.md beside this file.
 """
@@ -16,6 +24,8 @@ import sys
 import time
 
 import numpy as np
+
+import _frame
 
 HEADS = {"heatmaps": 17, "offsets": 34, "displacement_fwd": 32, "displacement_bwd": 32}
 PATTERNS = {"heatmaps": "heatmap", "offsets": "offset", "displacement_fwd": "displacement_fwd",
@@ -53,47 +63,107 @@ def wants_nchw(shape):
     return shape[1] == 3 and shape[3] != 3
 
 
+def one_by_one(heads):
+    """{head: (n, h, w, c)} as a list of {head: (h, w, c)}."""
+    return [{name: head[i] for name, head in heads.items()} for i in range(len(heads["heatmaps"]))]
+
+
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cpu_ms():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return (usage.ru_utime + usage.ru_stime) * 1e3
+
+
+class Frames:
+    """The frame measure of one runtime: `call` is one timed call and gives poses in the frame's pixels."""
+
+    def __init__(self, runtime, case):
+        self.runtime = runtime
+        frame = _frame.read_ppm(case["frame"])
+        size = (case["width"], case["height"])
+        normalize, logits = _frame.describe(case["model"])
+        self.letterbox = _frame.Letterbox(frame.shape[:2], *size, normalize)
+        self.decoder = _frame.Decoder(size, logits)
+        self.frames = [frame.copy() for _ in range(case["batch"])]
+        if hasattr(runtime, "open_frames"):
+            runtime.open_frames(frame, self.letterbox, self.decoder)
+            return
+        planes = (3, size[1], size[0]) if runtime.nchw else (size[1], size[0], 3)
+        self.input = np.zeros((case["batch"], *planes), np.float32)
+        self.views = self.input.transpose(0, 2, 3, 1) if runtime.nchw else self.input
+
+    def call(self):
+        if hasattr(self.runtime, "open_frames"):
+            return self._in_frame(self.runtime.frames())
+        for frame, view in zip(self.frames, self.views):
+            self.letterbox.apply(frame, view)
+        heads = to_nhwc(self.runtime.predict(self.input))
+        return self._in_frame([self.decoder.several(h) for h in one_by_one(heads)])
+
+    def _in_frame(self, pictures):
+        place = self.letterbox.to_source
+        return [[(score, [(*place(x, y), s) for x, y, s in points]) for score, points in poses]
+                for poses in pictures]
 
 
 class Loop:
     def __init__(self, make, variant):
         self.make, self.variant, self.runtime, self.case = make, variant, None, None
+        self.frames = None
         self.idle_mib = 0.0
 
     def open(self, command):
+        if command.get("slots", 1) != 1:
+            raise ValueError("this worker keeps one frame in flight")
         self.idle_mib = peak_mib()
         start = time.perf_counter()
         self.case = command
         self.runtime = self.make(self.variant, command)
+        if command.get("measure") == "frame":
+            self.frames = Frames(self.runtime, command)
         return {"version": self.runtime.version, "open_ms": (time.perf_counter() - start) * 1e3}
 
     def infer(self, command):
         shape = (self.case["batch"], self.case["height"], self.case["width"], 3)
         array = np.fromfile(command["input"], np.float32).reshape(shape)
-        for name, head in to_nhwc(self.runtime.infer(array)).items():
+        start = time.perf_counter()
+        heads = self.runtime.infer(array)
+        took = (time.perf_counter() - start) * 1e3
+        for name, head in to_nhwc(heads).items():
             head.tofile(os.path.join(command["output"], name + ".f32"))
-        return {}
+        return {"ms": took}
+
+    def poses(self, _command):
+        if not self.frames:
+            raise ValueError("poses are asked of a worker that measures the network only")
+        start = time.perf_counter()
+        pictures = self.frames.call()
+        took = (time.perf_counter() - start) * 1e3
+        plain = [[{"score": float(score), "keypoints": [[float(v) for v in p] for p in points]}
+                  for score, points in poses] for poses in pictures]
+        return {"ms": took, "poses": plain}
 
     def time(self, command):
-        if self.case.get("measure") == "frame":
-            raise ValueError("this worker measures the network only")
-        samples = []
+        call = self.frames.call if self.frames else self.runtime.call
+        samples, before = [], cpu_ms()
         for _ in range(command["iterations"]):
             start = time.perf_counter()
-            self.runtime.call()
+            call()
             samples.append((time.perf_counter() - start) * 1e3)
-        return {"ms": samples}
+        return {"ms": samples, "cpu_ms": (cpu_ms() - before) / len(samples)}
 
     def memory(self, _command):
         return {"peak_mib": peak_mib() - self.idle_mib}
 
     def answer(self, line):
         command = json.loads(line)
-        if command["command"] in ("infer", "time") and self.runtime is None:
+        if command["command"] in ("infer", "poses", "time") and self.runtime is None:
             return {"ok": False, "why": command["command"] + " before open"}
-        verbs = {"open": self.open, "infer": self.infer, "time": self.time, "memory": self.memory}
+        verbs = {"open": self.open, "infer": self.infer, "poses": self.poses, "time": self.time,
+                 "memory": self.memory}
         try:
             return dict(ok=True, **verbs[command["command"]](command))
         except Missing as e:

@@ -111,9 +111,11 @@ class Jax:
         self.version = f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
 
     def infer(self, array):
-        array = array.transpose(0, 3, 1, 2) if self.nchw else array
+        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
+
+    def predict(self, array):
         self.x = self.jax.device_put(np.ascontiguousarray(array, self.dtype))
-        return {h: np.asarray(o, np.float32) for h, o in zip(self.heads, self.call())}
+        return {h: np.asarray(o) for h, o in zip(self.heads, self.call())}
 
     def call(self):
         return self.jax.block_until_ready(self.run(self.x, self.weights))

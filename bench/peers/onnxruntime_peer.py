@@ -71,17 +71,27 @@ class OnnxRuntime:
         self.ort, self.version = ort, "onnxruntime " + ort.__version__
         self.dtype = np.float16 if half else np.float32
         self.input = self.session.get_inputs()[0]
+        self.nchw = wants_nchw(self.input.shape)
+        self.binding = None
         names = [o.name for o in self.session.get_outputs()]
         self.heads = head_outputs(names)
         self.names = [names[i] for i in self.heads.values()]
 
     def infer(self, array):
-        if wants_nchw(self.input.shape):
-            array = array.transpose(0, 3, 1, 2)
+        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
+
+    def predict(self, array):
         array = np.ascontiguousarray(array, self.dtype)
         if not self.cuda:
             self.feed = {self.input.name: array}
             return dict(zip(self.heads, self.session.run(self.names, self.feed)))
+        if self.binding is None:
+            self._bind(array)
+        self.kept[0].update_inplace(array)
+        self.call()
+        return {h: o.numpy() for h, o in zip(self.heads, self.kept[1:])}
+
+    def _bind(self, array):
         # A captured graph needs the same addresses every time: outputs are allocated by a first run.
         first = self.session.run(self.names, {self.input.name: array})
         value = self.ort.OrtValue.ortvalue_from_numpy
@@ -90,8 +100,6 @@ class OnnxRuntime:
         self.binding.bind_ortvalue_input(self.input.name, self.kept[0])
         for name, out in zip(self.names, self.kept[1:]):
             self.binding.bind_ortvalue_output(name, out)
-        self.call()
-        return {h: o.numpy().astype(np.float32) for h, o in zip(self.heads, self.kept[1:])}
 
     def call(self):
         if self.cuda:

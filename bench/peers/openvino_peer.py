@@ -29,11 +29,12 @@ class OpenVino:
         self.heads = head_outputs([o.any_name for o in self.compiled.outputs])
 
     def infer(self, array):
-        array = array.transpose(0, 3, 1, 2) if self.nchw else array
+        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
+
+    def predict(self, array):
         self.request.set_input_tensor(self._tensor(np.ascontiguousarray(array)))
         self.call()
-        return {head: self.request.get_output_tensor(i).data.copy()
-                for head, i in self.heads.items()}
+        return {head: self.request.get_output_tensor(i).data for head, i in self.heads.items()}
 
     @staticmethod
     def _tensor(array):

@@ -70,7 +70,9 @@ class TensorRt:
         return graph
 
     def infer(self, array):
-        array = array.transpose(0, 3, 1, 2) if self.nchw else array
+        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
+
+    def predict(self, array):
         source = self.torch.from_numpy(np.ascontiguousarray(array))
         self.tensors[self.input_name].copy_(source)
         self.call()
