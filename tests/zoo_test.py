@@ -138,10 +138,10 @@ def normalised(network, picture):
     return (picture.astype(np.float32) / np.float32(127.5) - np.float32(1))[None]
 
 
-def engine_heads(model, size, image):
+def engine_heads(model, size, image, *options):
     folder = 'heads'
     done = subprocess.run([POSENET, 'run', '--model', model, '--device', 'cpu', '--size', '%dx%d' % size, '--quiet',
-                           '--json', 'poses.json', '--heads-out', folder, image], capture_output=True, text=True)
+                           '--json', 'poses.json', '--heads-out', folder, *options, image], capture_output=True, text=True)
     if done.returncode or done.stderr:
         return None, done.stderr
     return [np.load(os.path.join(folder, head + '.npy')) for head in HEADS], None
@@ -197,6 +197,30 @@ def extremes(check):
             check(error <= LIMIT, '%dx%d: %s is off by %g' % (*size, head, error))
 
 
+def variants(check):
+    """One network as exporters vary it: whatever is in the graph or not, the heads are those of the plain file."""
+    picture = pixels(*SIZES[1])
+    image = png('variant.png', *SIZES[1], lambda x, y: [int(v) for v in picture[y, x]])
+    for network, opset in (('resnet50', '12'), ('mobilenet_v1', '8')):
+        def heads(*arguments, names=()):
+            made = subprocess.run([POSENET, 'generate', network, *arguments, 'model.onnx'], capture_output=True, text=True)
+            got, complaint = engine_heads('model.onnx', SIZES[1], image, *names) if not made.returncode else (None, made.stderr)
+            check(got is not None, '%s %s: %s' % (network, arguments, complaint))
+            return got or [np.zeros(1)] * 4
+        plain = heads()
+        nameless = ('--heads', 'heatmap=output_0,offset=output_1,fwd=output_2,bwd=output_3')
+        for arguments, names in ((('--opset', opset), ()), (('--scale-input',), ()), (('--sigmoid',), ()),
+                                 (('--nameless',), nameless),
+                                 (('--dialect', 'tf2onnx-nhwc', '--scale-input', '--sigmoid', '--nameless'), nameless)):
+            got = heads(*arguments, names=names)
+            want = list(plain)
+            if '--sigmoid' in arguments:
+                want[0] = 1 / (1 + np.exp(-want[0]))
+            for head, a, b in zip(HEADS, got, want):
+                error = float(np.linalg.norm(a - b) / np.linalg.norm(b)) if a.shape == b.shape else float('inf')
+                check(error <= LIMIT, '%s %s: %s is off by %g' % (network, arguments, head, error))
+
+
 def chosen(full):
     rows = [(n, m, s, f) for n, m in NETWORKS for s in STRIDES for f in FORMS]
     if full:
@@ -239,6 +263,7 @@ def main():
     readme = os.path.abspath(sys.argv[sys.argv.index('--readme') + 1]) if '--readme' in sys.argv else None
     with Checks() as check:
         extremes(check)
+        variants(check)
         pictures = {}
         for size in SIZES:
             picture = pixels(*size)
