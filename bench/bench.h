@@ -14,7 +14,16 @@
 
 #include <cjson/cJSON.h>
 
-enum { HEADS = 4, MAX_RUNNERS = 32, NAME_BYTES = 96, WHY_BYTES = 512, PATH_BYTES = 1024 };
+enum {
+    HEADS = 4,
+    MAX_RUNNERS = 32,
+    NAME_BYTES = 96,
+    WHY_BYTES = 512,
+    PATH_BYTES = 1024,
+    FRAME_WIDTH = 1280,
+    FRAME_HEIGHT = 720,
+    PARTS = 17
+};
 
 /* What one table measures: the same for every runtime in it. */
 typedef struct bench_case {
@@ -22,6 +31,8 @@ typedef struct bench_case {
     int width, height, batch, threads;
     const char *precision; /* "fp32", "tf32", "fp16" */
     const char *measure; /* "network": tensor in, heads out; "frame": 8-bit picture in, poses out */
+    const char *frame;   /* binary PPM that all read in the frame measure; NULL: a drawn one */
+    int slots;           /* frames in flight; rivals know 1 only */
 } bench_case;
 
 typedef struct bench_options {
@@ -33,7 +44,9 @@ typedef struct bench_options {
     const char *json;   /* raw results, NULL: not kept */
     const char *commit; /* recorded in the raw results */
     int rounds, iterations, pause_ms;
-    double tolerance; /* of verification; 0: what the precision allows */
+    double tolerance;    /* of verification; 0: what the precision allows */
+    const char *self;    /* this program, for the engine's own worker */
+    const char *scratch; /* folder for the files that workers share */
 } bench_options;
 
 typedef enum runner_state {
@@ -48,7 +61,8 @@ typedef struct runner {
     char name[NAME_BYTES];
     char program[PATH_BYTES]; /* the worker's file; "" for the engine's own worker */
     char device[NAME_BYTES];
-    int ours; /* 1: this engine */
+    int ours;   /* 1: this engine */
+    int single; /* 1: finds one pose only, the best point of each part */
 
     pid_t pid; /* 0: not started */
     int to_child, from_child;
@@ -58,31 +72,107 @@ typedef struct runner {
     runner_state state;
     char why[WHY_BYTES];      /* one sentence when the state is not READY */
     char version[NAME_BYTES]; /* as the worker says it: "onnxruntime 1.32.0" */
-    double open_ms;
-    double error[HEADS]; /* ||difference|| / ||reference|| */
-    double *samples;     /* milliseconds, rounds * iterations */
-    double *medians;     /* one a round */
+    double open_ms, first_ms; /* first_ms: from before open to the end of the first call */
+    double error[HEADS];      /* ||difference|| / ||reference|| */
+    double pose_error;        /* median keypoint of the worst pose, pixels of the network's input */
+    int pose_count;
+    double *samples; /* milliseconds, rounds * iterations */
+    double *medians; /* one a round */
     int sample_count;
+    double cpu_ms; /* host CPU time a call: the median block's mean */
+    double *cpu;   /* one a round */
+    double others; /* CPU time of all other workers while this one was timed, of the wall's */
+    double bytes_up, bytes_down; /* over the bus, of one call; -1: the worker does not count */
     double peak_mib;
 } runner;
+
+/* A median and between what it lies with 95 % confidence, whatever the distribution. */
+typedef struct interval {
+    double median, low, high;
+} interval;
 
 /* ---- worker.c: the child process and the protocol
  * ------------------------------------------------ */
 
-/* Starts the worker; 0, or -1 with r->why set. `self` is this program, for the engine's own worker.
- */
-int worker_start(runner *r, const char *self, const char *python);
+/* Gives every worker the same environment: thread counts of the case, no pinning of its own. */
+void worker_environment(int threads);
+
+/* Starts the worker; 0, or -1 with r->why set. */
+int worker_start(runner *r, const bench_options *options);
 
 /* Sends `command` (taken over) and gives the reply, which the caller deletes; NULL with r->why set
  * when the worker is gone, silent for `timeout_s` or talks nonsense. */
 cJSON *worker_call(runner *r, cJSON *command, int timeout_s);
+
+/* The same, and the reply only if it says "ok"; else NULL with r->state and r->why set. */
+cJSON *worker_ask(runner *r, cJSON *command);
+
+/* {"command": name} */
+cJSON *worker_command(const char *name);
+
+/* User and system time that the worker has taken, in seconds; 0 where the system does not tell. */
+double worker_cpu_s(const runner *r);
 
 /* Asks the worker to quit, waits a little, then kills it. */
 void worker_stop(runner *r);
 
 /* The runners that bench/peers offers and the engine's own, filtered by options; their number, or
  * -1. */
-int worker_discover(const bench_options *options, const char *self, runner *out, int capacity);
+int worker_discover(const bench_options *options, runner *out, int capacity);
+
+/* ---- options.c
+ * -------------------------------------------------------------------------------------- */
+
+typedef struct bench_modes {
+    const char *worker; /* device of the engine's own worker, NULL: not that */
+    const char *sweep;  /* "sizes", "batches", "slots", each with ":A,B,C" or not */
+    int roofline, list;
+} bench_modes;
+
+/* 0: go on; 1: done (--help); 2: bad usage, said on stderr. */
+int options_parse(int argc, char **argv, bench_options *options, bench_modes *modes);
+
+/* Says `what` on stderr; 2. */
+int options_bad(const char *what);
+
+/* Numbers in W x H form; 0 or -1. */
+int options_size(const char *text, int *width, int *height);
+
+/* ---- run.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* Starts r's worker and opens the case; on failure r->state and r->why say so. */
+void run_open(runner *r, const bench_options *options, int profile);
+
+/* Opens, verifies and times every runner; workers are stopped. 0; 1: this engine's own results are
+ * wrong; 2: no reference, said on stderr. */
+int run_case(runner *runners, int count, const bench_options *options);
+
+/* Forgets what was measured, so that the runners can be run again. */
+void run_reset(runner *runners, int count);
+
+/* ---- sweep.c, roofline.c: whole modes; the exit status.
+ * ------------------------------------------ */
+
+int sweep(runner *runners, int count, const bench_options *options, const char *over);
+
+/* Each step of the first of our own runners against this machine's ceilings. */
+int roofline(runner *runners, int count, const bench_options *options);
+
+/* ---- frame.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* A seeded picture of FRAME_WIDTH x FRAME_HEIGHT as a binary PPM; 0 or -1. */
+int frame_draw(const char *path);
+
+/* Reads a binary PPM of exactly that size: pixels to be freed, or NULL with `why`. */
+unsigned char *frame_read(const char *path, char why[WHY_BYTES]);
+
+/* Whether two replies to "poses" say the same within `pixels` of the frame, by the median keypoint
+ * of each pose: 0 with the worst in *error and the number of poses of the first picture in *count,
+ * or -1 with `why`. A pose of a score below `faint` may be missing on either side. */
+int frame_compare(const cJSON *got, const cJSON *want, double pixels, double faint, double *error,
+                  int *count, char why[WHY_BYTES]);
 
 /* ---- self.c
  * ----------------------------------------------------------------------------------------- */
@@ -90,6 +180,15 @@ int worker_discover(const bench_options *options, const char *self, runner *out,
 /* The engine's own worker on `device`: reads commands until quit or end of input. The exit status.
  */
 int self_worker(const char *device);
+
+/* ---- ceilings.c
+ * ------------------------------------------------------------------------------------- */
+
+/* What `threads` threads of this machine do at best, measured now: bytes read and written by
+ * copying memory that no cache holds, and floating-point operations of a large fp32 matrix product.
+ * In 1e9 a second; 0: could not be measured. */
+double ceiling_copy(int threads);
+double ceiling_matrix(void);
 
 /* ---- verify.c
  * ---------------------------------------------------------------------------------------- */
@@ -112,6 +211,12 @@ extern const char *const head_names[HEADS];
 /* Times every READY runner, A B A B, options->rounds times options->iterations calls each. */
 void measure(runner *runners, int count, const bench_options *options);
 
+/* a's time over b's, round by round, so that a drift of the machine's speed cancels. */
+interval measure_ratio(const runner *a, const runner *b, int rounds);
+
+/* The fastest runner that was timed, ours or not ours; NULL: none. */
+const runner *measure_fastest(const runner *runners, int count, int ours);
+
 /* The q-quantile (0..1) of `count` values, which are left in place; 0 for none. */
 double quantile(const double *values, int count, double q);
 
@@ -120,7 +225,17 @@ double quantile(const double *values, int count, double q);
 
 void table_print(const runner *runners, int count, const bench_options *options);
 
-/* Writes everything measured as JSON; 0, or -1 with a line on stderr. */
-int table_write_json(const runner *runners, int count, const bench_options *options);
+/* Everything measured of one case, to be deleted by the caller. */
+cJSON *table_record(const runner *runners, int count, const bench_options *options);
+
+/* Case, machine, commit and time: what every record begins with. */
+cJSON *table_head(const bench_options *options);
+
+/* Writes `root` (taken over) to options->json, if that is wanted; 0, or -1 with a line on stderr.
+ */
+int table_write(cJSON *root, const bench_options *options);
+
+/* The model's file without its folder. */
+const char *table_model(const bench_options *options);
 
 #endif

@@ -1,6 +1,7 @@
 /* Interleaved timing and its statistics. */
 #include "bench/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,18 +30,30 @@ double quantile(const double *values, int count, double q)
 }
 
 /* A runtime's threads may spin for a while after its call; the pause keeps them out of the next
- * one's. */
+ * one's. What still runs is counted: see `others`. */
 static void pause_for(int ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     nanosleep(&t, NULL);
 }
 
-/* One block of calls; the first is a warm-up that is not kept, since the caches are the rival's. */
-static int time_block(runner *r, const bench_options *o)
+static double now_s(void)
 {
-    cJSON *command = cJSON_CreateObject();
-    cJSON_AddStringToObject(command, "command", "time");
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double number(const cJSON *reply, const char *key, double otherwise)
+{
+    const cJSON *item = cJSON_GetObjectItem(reply, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
+}
+
+/* One block of calls; the first is a warm-up that is not kept, since the caches are the rival's. */
+static int time_block(runner *r, int round, const bench_options *o)
+{
+    cJSON *command = worker_command("time");
     cJSON_AddNumberToObject(command, "iterations", o->iterations + 1);
     cJSON *reply = worker_call(r, command, TIME_TIMEOUT_S);
     const cJSON *samples = cJSON_GetObjectItem(reply, "ms");
@@ -50,49 +63,107 @@ static int time_block(runner *r, const bench_options *o)
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "why"));
         snprintf(r->why, sizeof r->why, "%s", text ? text : "a wrong number of times");
     }
-    for (int i = 0; !bad && i < o->iterations; i++)
-        r->samples[r->sample_count + i] = cJSON_GetArrayItem(samples, i + 1)->valuedouble;
+    const cJSON *sample = bad ? NULL : samples->child->next;
+    for (int i = 0; sample; sample = sample->next, i++)
+        r->samples[r->sample_count + i] = sample->valuedouble;
+    r->cpu[round] = number(reply, "cpu_ms", 0);
+    r->bytes_up = number(reply, "bytes_up", -1);
+    r->bytes_down = number(reply, "bytes_down", -1);
     cJSON_Delete(reply);
-    return bad ? -1 : 0;
+    if (bad) return -1;
+    r->medians[round] = quantile(r->samples + r->sample_count, o->iterations, 0.5);
+    r->sample_count += o->iterations;
+    return 0;
+}
+
+static double cpu_of_others(const runner *runners, int count, const runner *except)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        if (&runners[i] != except) sum += worker_cpu_s(&runners[i]);
+    return sum;
+}
+
+/* The order turns around every round (A B C, C B A): nobody always follows the same neighbour. */
+static void time_round(runner *runners, int count, int round, double *wall, const bench_options *o)
+{
+    int terminal = isatty(STDERR_FILENO);
+    for (int at = 0; at < count; at++) {
+        int i = round % 2 ? count - 1 - at : at;
+        runner *r = &runners[i];
+        if (r->state != RUNNER_READY) continue;
+        if (terminal) fprintf(stderr, "\rround %d of %d: %-40s", round + 1, o->rounds, r->name);
+        pause_for(o->pause_ms);
+        double start = now_s(), before = cpu_of_others(runners, count, r);
+        if (time_block(r, round, o)) r->state = RUNNER_FAILED;
+        r->others += cpu_of_others(runners, count, r) - before;
+        wall[i] += now_s() - start;
+    }
+    if (terminal) fprintf(stderr, "\r%60s\r", "");
 }
 
 static void keep_memory(runner *r)
 {
-    cJSON *command = cJSON_CreateObject();
-    cJSON_AddStringToObject(command, "command", "memory");
-    cJSON *reply = worker_call(r, command, TIME_TIMEOUT_S);
-    const cJSON *peak = cJSON_GetObjectItem(reply, "peak_mib");
-    if (cJSON_IsNumber(peak)) r->peak_mib = peak->valuedouble;
+    cJSON *reply = worker_call(r, worker_command("memory"), TIME_TIMEOUT_S);
+    r->peak_mib = number(reply, "peak_mib", 0);
     cJSON_Delete(reply);
+}
+
+static void room_for_samples(runner *r, const bench_options *o)
+{
+    r->samples = calloc((size_t)o->rounds * (size_t)o->iterations, sizeof *r->samples);
+    r->medians = calloc((size_t)o->rounds, sizeof *r->medians);
+    r->cpu = calloc((size_t)o->rounds, sizeof *r->cpu);
+    if (r->samples && r->medians && r->cpu) return;
+    r->state = RUNNER_FAILED;
+    snprintf(r->why, sizeof r->why, "out of memory");
 }
 
 void measure(runner *runners, int count, const bench_options *o)
 {
+    double wall[MAX_RUNNERS] = {0};
+    for (int i = 0; i < count; i++)
+        if (runners[i].state == RUNNER_READY) room_for_samples(&runners[i], o);
+    for (int round = 0; round < o->rounds; round++) time_round(runners, count, round, wall, o);
     for (int i = 0; i < count; i++) {
         runner *r = &runners[i];
         if (r->state != RUNNER_READY) continue;
-        r->samples = calloc((size_t)o->rounds * (size_t)o->iterations, sizeof *r->samples);
-        r->medians = calloc((size_t)o->rounds, sizeof *r->medians);
-        if (r->samples && r->medians) continue;
-        r->state = RUNNER_FAILED;
-        snprintf(r->why, sizeof r->why, "out of memory");
+        if (wall[i] > 0) r->others /= wall[i];
+        r->cpu_ms = quantile(r->cpu, o->rounds, 0.5);
+        keep_memory(r);
     }
-    int terminal = isatty(STDERR_FILENO);
-    for (int round = 0; round < o->rounds; round++) {
-        for (int i = 0; i < count; i++) {
-            runner *r = &runners[i];
-            if (r->state != RUNNER_READY) continue;
-            if (terminal) fprintf(stderr, "\rround %d of %d: %-40s", round + 1, o->rounds, r->name);
-            pause_for(o->pause_ms);
-            if (time_block(r, o)) {
-                r->state = RUNNER_FAILED;
-                continue;
-            }
-            r->medians[round] = quantile(r->samples + r->sample_count, o->iterations, 0.5);
-            r->sample_count += o->iterations;
-        }
+}
+
+/* By order statistics: the number of rounds below the true median is binomial, so the values near
+ * half -+ 1.96 * sqrt(n) / 2 enclose it. */
+interval measure_ratio(const runner *a, const runner *b, int rounds)
+{
+    interval found = {0};
+    double *each = malloc((size_t)rounds * sizeof *each);
+    if (!each) return found;
+    for (int i = 0; i < rounds; i++)
+        each[i] = b->medians[i] > 0 ? a->medians[i] / b->medians[i] : 0;
+    int low = (int)floor(0.5 * rounds - 0.98 * sqrt(rounds));
+    if (low < 0) low = 0;
+    double last = rounds > 1 ? rounds - 1 : 1;
+    found.median = quantile(each, rounds, 0.5);
+    found.low = quantile(each, rounds, low / last);
+    found.high = quantile(each, rounds, 1 - low / last);
+    free(each);
+    return found;
+}
+
+const runner *measure_fastest(const runner *runners, int count, int ours)
+{
+    const runner *best = NULL;
+    double least = 0;
+    for (int i = 0; i < count; i++) {
+        const runner *r = &runners[i];
+        if (r->ours != ours || r->state != RUNNER_READY || !r->sample_count) continue;
+        double p50 = quantile(r->samples, r->sample_count, 0.5);
+        if (best && p50 >= least) continue;
+        best = r;
+        least = p50;
     }
-    if (terminal) fprintf(stderr, "\r%60s\r", "");
-    for (int i = 0; i < count; i++)
-        if (runners[i].state == RUNNER_READY) keep_memory(&runners[i]);
+    return best;
 }

@@ -1,5 +1,6 @@
 /* The engine's own worker: the protocol of bench/peers/README.md over engine/posenet.h. */
 #include "bench/bench.h"
+#include "bench/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,21 +10,8 @@
 
 #include "engine/posenet.h"
 
-enum { FRAME_WIDTH = 1280, FRAME_HEIGHT = 720 };
-
 const char *const head_names[HEADS] = {"heatmaps", "offsets", "displacement_fwd",
                                        "displacement_bwd"};
-
-typedef struct session {
-    posenet *engine;
-    int frame; /* measures frames, not the network alone */
-    int batch;
-    posenet_tensor input, heads[POSENET_HEADS];
-    double idle_mib; /* the process before open */
-    posenet_image *images;
-    posenet_pose *poses;
-    int *counts;
-} session;
 
 static double now_ms(void)
 {
@@ -73,61 +61,6 @@ static int one_of(const char *text, const char *const *names, int count)
     return -1;
 }
 
-static void session_close(session *s)
-{
-    posenet_close(&s->engine);
-    free(s->input.data);
-    for (int i = 0; i < POSENET_HEADS; i++) free(s->heads[i].data);
-    if (s->images) free((void *)(uintptr_t)s->images[0].data);
-    free(s->images);
-    free(s->poses);
-    free(s->counts);
-    memset(s, 0, sizeof *s);
-}
-
-static size_t elements(const posenet_tensor *t)
-{
-    return (size_t)t->dims[0] * (size_t)t->dims[1] * (size_t)t->dims[2] * (size_t)t->dims[3];
-}
-
-static int tensor_new(posenet_tensor *t, int n, int height, int width, int channels)
-{
-    *t = (posenet_tensor){.size = sizeof *t, .dims = {n, height, width, channels}};
-    t->data = calloc(elements(t), sizeof(float));
-    return t->data ? 0 : -1;
-}
-
-/* Buffers for both measures; the frame is a seeded picture that is the same in every run. */
-static int session_buffers(session *s, int max_poses)
-{
-    static const int channels[POSENET_HEADS] = {POSENET_PARTS, 2 * POSENET_PARTS, 2 * POSENET_EDGES,
-                                                2 * POSENET_EDGES};
-    int width, height, stride;
-    if (posenet_get_input(s->engine, &width, &height, &stride, NULL)) return -1;
-    if (tensor_new(&s->input, s->batch, height, width, 3)) return -1;
-    for (int i = 0; i < POSENET_HEADS; i++) {
-        int h = (height - 1) / stride + 1, w = (width - 1) / stride + 1;
-        if (tensor_new(&s->heads[i], s->batch, h, w, channels[i])) return -1;
-    }
-    size_t bytes = (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3;
-    unsigned char *pixels = malloc(bytes);
-    s->images = calloc((size_t)s->batch, sizeof *s->images);
-    s->poses = calloc((size_t)s->batch * (size_t)max_poses, sizeof *s->poses);
-    s->counts = calloc((size_t)s->batch, sizeof *s->counts);
-    if (!pixels || !s->images || !s->poses || !s->counts) return free(pixels), -1;
-    unsigned state = 1;
-    for (size_t i = 0; i < bytes; i++) {
-        state = state * 1664525u + 1013904223u;
-        pixels[i] = (unsigned char)(state >> 24);
-    }
-    for (int i = 0; i < s->batch; i++)
-        s->images[i] = (posenet_image){.size = sizeof *s->images,
-                                       .data = pixels,
-                                       .width = FRAME_WIDTH,
-                                       .height = FRAME_HEIGHT};
-    return 0;
-}
-
 static cJSON *command_open(session *s, const cJSON *command, posenet_device device)
 {
     static const char *const precisions[] = {"default", "fp32", "tf32", "fp16"};
@@ -138,17 +71,25 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
     settings.width = number_of(command, "width", 0);
     settings.height = number_of(command, "height", 0);
     settings.batch = s->batch = number_of(command, "batch", 1);
-    settings.threads = number_of(command, "threads", 0);
+    settings.threads = s->threads = number_of(command, "threads", 0);
+    settings.slots = s->slots = number_of(command, "slots", 1);
+    if (s->slots < 1 || s->slots > MAX_SLOTS) return failure("1 to 8 frames in flight");
+    settings.profile = cJSON_IsTrue(cJSON_GetObjectItem(command, "profile"));
+    s->max_poses = settings.max_poses = 5; /* what rivals look for, too */
+    s->on_cpu = device != POSENET_DEVICE_CUDA;
     int precision = one_of(text_of(command, "precision", "default"), precisions, 4);
     if (precision < 0) return failure("unknown precision");
     settings.precision = (posenet_precision)precision;
     s->frame = !strcmp(text_of(command, "measure", "network"), "frame");
+    char why[WHY_BYTES];
+    if (s->frame && !(s->pixels = frame_read(text_of(command, "frame", ""), why)))
+        return failure(why);
 
     s->idle_mib = peak_mib();
     double start = now_ms();
     if (posenet_open(&s->engine, &settings)) return failure(posenet_last_error());
     double open_ms = now_ms() - start;
-    if (session_buffers(s, settings.max_poses)) return failure("out of memory");
+    if (session_buffers(s)) return failure("out of memory");
     cJSON *reply = success();
     char version[NAME_BYTES];
     snprintf(version, sizeof version, "posenet %s, %s", posenet_version(),
@@ -181,30 +122,134 @@ static int write_floats(const char *folder, const char *name, const float *data,
 static cJSON *command_infer(session *s, const cJSON *command)
 {
     if (!s->engine) return failure("infer before open");
-    if (read_floats(text_of(command, "input", ""), s->input.data, elements(&s->input)))
+    if (read_floats(text_of(command, "input", ""), s->input.data, session_elements(&s->input)))
         return failure("the input file does not fit the network's input");
+    double start = now_ms();
     if (posenet_infer(s->engine, &s->input, s->heads)) return failure(posenet_last_error());
+    double took = now_ms() - start;
     for (int i = 0; i < POSENET_HEADS; i++)
         if (write_floats(text_of(command, "output", "."), head_names[i], s->heads[i].data,
-                         elements(&s->heads[i])))
+                         session_elements(&s->heads[i])))
             return failure("the heads cannot be written");
-    return success();
+    cJSON *reply = success();
+    cJSON_AddNumberToObject(reply, "ms", took);
+    return reply;
+}
+
+static cJSON *pose_json(const posenet_pose *pose)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "score", (double)pose->score);
+    cJSON *list = cJSON_AddArrayToObject(object, "keypoints");
+    for (int k = 0; k < POSENET_PARTS; k++) {
+        const posenet_keypoint *p = &pose->keypoints[k];
+        const double values[3] = {(double)p->x, (double)p->y, (double)p->score};
+        cJSON_AddItemToArray(list, cJSON_CreateDoubleArray(values, 3));
+    }
+    return object;
+}
+
+static cJSON *command_poses(session *s, const cJSON *command)
+{
+    if (!s->engine || !s->frame) return failure("poses before open, or not of the frame measure");
+    posenet_decode_options options;
+    posenet_default_decode_options(&options, sizeof options);
+    options.single = cJSON_IsTrue(cJSON_GetObjectItem(command, "single"));
+    double start = now_ms();
+    if (session_submit(s, &options) || posenet_wait(s->engine, s->poses, s->counts))
+        return failure(posenet_last_error());
+    double took = now_ms() - start;
+    cJSON *reply = success();
+    cJSON_AddNumberToObject(reply, "ms", took);
+    cJSON *pictures = cJSON_AddArrayToObject(reply, "poses");
+    for (int i = 0; i < s->batch; i++) {
+        cJSON *list = cJSON_CreateArray();
+        for (int p = 0; p < s->counts[i]; p++)
+            cJSON_AddItemToArray(list, pose_json(&s->poses[i * s->max_poses + p]));
+        cJSON_AddItemToArray(pictures, list);
+    }
+    return reply;
+}
+
+static double cpu_ms(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return 1e3 * (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           1e-3 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
 static cJSON *command_time(session *s, const cJSON *command)
 {
     if (!s->engine) return failure("time before open");
+    int iterations = number_of(command, "iterations", 1), ahead = s->frame ? s->slots - 1 : 0;
+    posenet_status code = POSENET_OK;
     cJSON *reply = success();
     cJSON *samples = cJSON_AddArrayToObject(reply, "ms");
-    for (int i = number_of(command, "iterations", 1); i > 0; i--) {
+    double cpu = cpu_ms();
+    for (int i = 0; code == POSENET_OK && i < ahead; i++) code = session_submit(s, NULL);
+    for (int i = 0; code == POSENET_OK && i < iterations; i++) {
         double start = now_ms();
-        posenet_status failed =
-            s->frame ? posenet_estimate(s->engine, s->images, s->batch, NULL, s->poses, s->counts)
-                     : posenet_infer(s->engine, &s->input, s->heads);
-        double took = now_ms() - start;
-        if (failed) return cJSON_Delete(reply), failure(posenet_last_error());
-        cJSON_AddItemToArray(samples, cJSON_CreateNumber(took));
+        code = session_call(s);
+        cJSON_AddItemToArray(samples, cJSON_CreateNumber(now_ms() - start));
     }
+    for (int i = 0; code == POSENET_OK && i < ahead; i++)
+        code = posenet_wait(s->engine, s->poses, s->counts);
+    cJSON_AddNumberToObject(reply, "cpu_ms", (cpu_ms() - cpu) / (iterations + ahead));
+    posenet_ledger ledger = {.size = sizeof ledger};
+    if (code == POSENET_OK && s->frame) {
+        code = posenet_get_ledger(s->engine, &ledger);
+        cJSON_AddNumberToObject(reply, "bytes_up", (double)ledger.bytes_up);
+        cJSON_AddNumberToObject(reply, "bytes_down", (double)ledger.bytes_down);
+    }
+    if (code == POSENET_OK) return reply;
+    cJSON_Delete(reply);
+    return failure(posenet_last_error());
+}
+
+static cJSON *step_json(const posenet_step_info *step)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "op", step->op);
+    cJSON_AddStringToObject(object, "row", step->row);
+    cJSON_AddStringToObject(object, "nodes", step->nodes);
+    cJSON_AddBoolToObject(object, "covered", step->covered);
+    cJSON_AddItemToObject(object, "dims", cJSON_CreateIntArray(step->dims, 4));
+    cJSON_AddNumberToObject(object, "flops", (double)step->flops);
+    cJSON_AddNumberToObject(object, "bytes", (double)step->bytes);
+    cJSON_AddNumberToObject(object, "us", step->microseconds);
+    return object;
+}
+
+/* The steps of the last frame, and its whole time by the clock. */
+static cJSON *command_steps(session *s)
+{
+    int count;
+    if (!s->engine || !s->frame) return failure("steps before open, or not of the frame measure");
+    double start = now_ms();
+    if (session_call(s) || posenet_get_step_count(s->engine, &count))
+        return failure(posenet_last_error());
+    cJSON *reply = success();
+    cJSON_AddNumberToObject(reply, "ms", now_ms() - start);
+    cJSON *steps = cJSON_AddArrayToObject(reply, "steps");
+    for (int i = 0; i < count; i++) {
+        posenet_step_info step = {.size = sizeof step};
+        if (posenet_get_step(s->engine, i, &step)) {
+            cJSON_Delete(reply);
+            return failure(posenet_last_error());
+        }
+        cJSON_AddItemToArray(steps, step_json(&step));
+    }
+    return reply;
+}
+
+/* Of the processor only: a GPU's ceilings are not measured here, and then are absent. */
+static cJSON *command_ceilings(const session *s)
+{
+    cJSON *reply = success();
+    if (!s->on_cpu) return reply;
+    cJSON_AddNumberToObject(reply, "copy_gbs", ceiling_copy(s->threads));
+    cJSON_AddNumberToObject(reply, "matrix_gflops", ceiling_matrix());
     return reply;
 }
 
@@ -226,6 +271,12 @@ static cJSON *answer(session *s, const char *line, posenet_device device)
         reply = command_infer(s, command);
     else if (!strcmp(what, "time"))
         reply = command_time(s, command);
+    else if (!strcmp(what, "poses"))
+        reply = command_poses(s, command);
+    else if (!strcmp(what, "steps"))
+        reply = command_steps(s);
+    else if (!strcmp(what, "ceilings"))
+        reply = command_ceilings(s);
     else if (!strcmp(what, "memory"))
         reply = command_memory(s);
     else

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 static double p50(const runner *r)
 {
@@ -19,6 +20,22 @@ static double spread(const runner *r, int rounds)
     return least > 0 ? 100 * (most / least - 1) : 0;
 }
 
+/* Processes that want to run, over the last minute; 0 where the system does not tell. */
+static double machine_load(void)
+{
+    double load = 0;
+    FILE *f = fopen("/proc/loadavg", "r");
+    if (f && fscanf(f, "%lf", &load) != 1) load = 0;
+    if (f) fclose(f);
+    return load;
+}
+
+/* What the measured runtimes make themselves, and a half more. */
+static double busy_load(const bench_case *c)
+{
+    return c->threads + 0.5;
+}
+
 static double worst(const runner *r)
 {
     double e = 0;
@@ -27,78 +44,90 @@ static double worst(const runner *r)
     return e;
 }
 
-static const runner *fastest(const runner *runners, int count, int ours)
-{
-    const runner *best = NULL;
-    for (int i = 0; i < count; i++) {
-        const runner *r = &runners[i];
-        if (r->ours != ours || r->state != RUNNER_READY || !r->sample_count) continue;
-        if (!best || p50(r) < p50(best)) best = r;
-    }
-    return best;
-}
-
 static const char *state_name(runner_state s)
 {
     static const char *const names[] = {"timed", "not installed", "failed", "wrong result"};
     return names[s];
 }
 
-/* Round by round, so that a drift of the machine's speed cancels. */
-static double ratio(const runner *a, const runner *b, int rounds)
+const char *table_model(const bench_options *o)
 {
-    double *each = malloc((size_t)rounds * sizeof *each);
-    if (!each) return 0;
-    for (int i = 0; i < rounds; i++)
-        each[i] = b->medians[i] > 0 ? a->medians[i] / b->medians[i] : 0;
-    double middle = quantile(each, rounds, 0.5);
-    free(each);
-    return middle;
+    const char *file = strrchr(o->the_case.model, '/');
+    return file ? file + 1 : o->the_case.model;
 }
 
 void table_print(const runner *runners, int count, const bench_options *o)
 {
     const bench_case *c = &o->the_case;
-    const char *file = strrchr(c->model, '/');
     printf("%s at %dx%d, batch %d, %s, %s, %d threads; %d rounds of %d, interleaved\n",
-           file ? file + 1 : c->model, c->width, c->height, c->batch, c->precision, c->measure,
-           c->threads, o->rounds, o->iterations);
-    printf("%-24s %9s %9s %9s %10s %7s %9s %8s %8s\n", "runtime", "p50 ms", "p90 ms", "p99 ms",
-           "images/s", "spread", "peak MiB", "open ms", "error");
+           table_model(o), c->width, c->height, c->batch, c->precision, c->measure, c->threads,
+           o->rounds, o->iterations);
+    printf("%-26s %9s %9s %9s %9s %7s %8s %8s %8s %8s\n", "runtime", "p50 ms", "p90 ms", "p99 ms",
+           "images/s", "spread", "cpu ms", "peak MiB", "first ms", "error");
     for (int i = 0; i < count; i++) {
         const runner *r = &runners[i];
         if (r->state != RUNNER_READY || !r->sample_count) {
-            printf("%-24s %s: %s\n", r->name, state_name(r->state), r->why);
+            printf("%-26s %s: %s\n", r->name, state_name(r->state), r->why);
             continue;
         }
-        printf("%-24s %9.3f %9.3f %9.3f %10.1f %6.1f%% %9.1f %8.1f %8.1e\n", r->name, p50(r),
+        printf("%-26s %9.3f %9.3f %9.3f %9.1f %6.1f%% %8.2f %8.1f %8.1f %8.1e\n", r->name, p50(r),
                quantile(r->samples, r->sample_count, 0.9),
                quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r),
-               spread(r, o->rounds), r->peak_mib, r->open_ms, worst(r));
+               spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->first_ms, worst(r));
+        if (r->others > 0.02)
+            printf("%-26s disturbed: other workers took %.0f %% of a core meanwhile\n", "",
+                   100 * r->others);
     }
-    const runner *ours = fastest(runners, count, 1), *rival = fastest(runners, count, 0);
-    if (ours && rival)
-        printf("%s takes %.3f of the time of %s, the fastest rival here\n", ours->name,
-               ratio(ours, rival, o->rounds), rival->name);
+    const runner *ours = measure_fastest(runners, count, 1);
+    for (int i = 0; ours && i < count; i++) {
+        const runner *rival = &runners[i];
+        if (rival->ours || rival->state != RUNNER_READY || !rival->sample_count) continue;
+        interval ratio = measure_ratio(ours, rival, o->rounds);
+        printf("%s takes %.3f of the time of %s (95 %%: %.3f to %.3f)\n", ours->name, ratio.median,
+               rival->name, ratio.low, ratio.high);
+    }
+    double load = machine_load();
+    if (load > busy_load(c)) printf("the machine was busy (load %.1f): trust no figure\n", load);
 }
 
-static void add_runner(cJSON *list, const runner *r, const bench_options *o)
+static void add_ratio(cJSON *row, const runner *ours, const runner *r, const bench_options *o)
+{
+    interval ratio = measure_ratio(ours, r, o->rounds);
+    const double values[3] = {ratio.low, ratio.median, ratio.high};
+    cJSON_AddItemToObject(row, "ours_over_it", cJSON_CreateDoubleArray(values, 3));
+}
+
+static void add_runner(cJSON *list, const runner *r, const runner *ours, const bench_options *o)
 {
     cJSON *row = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, row);
     cJSON_AddStringToObject(row, "name", r->name);
+    cJSON_AddStringToObject(row, "device", r->device);
     cJSON_AddStringToObject(row, "state", state_name(r->state));
     cJSON_AddStringToObject(row, "version", r->version);
     cJSON_AddBoolToObject(row, "ours", r->ours);
-    if (r->state != RUNNER_READY) cJSON_AddStringToObject(row, "why", r->why);
-    cJSON_AddNumberToObject(row, "open_ms", r->open_ms);
-    cJSON_AddNumberToObject(row, "peak_mib", r->peak_mib);
+    cJSON_AddBoolToObject(row, "single", r->single);
     cJSON_AddItemToObject(row, "error", cJSON_CreateDoubleArray(r->error, HEADS));
-    if (r->sample_count) {
-        cJSON_AddItemToObject(row, "medians_ms", cJSON_CreateDoubleArray(r->medians, o->rounds));
-        cJSON_AddItemToObject(row, "samples_ms",
-                              cJSON_CreateDoubleArray(r->samples, r->sample_count));
+    if (r->state != RUNNER_READY) {
+        cJSON_AddStringToObject(row, "why", r->why);
+        return;
     }
-    cJSON_AddItemToArray(list, row);
+    cJSON_AddNumberToObject(row, "open_ms", r->open_ms);
+    cJSON_AddNumberToObject(row, "first_ms", r->first_ms);
+    cJSON_AddNumberToObject(row, "cpu_ms", r->cpu_ms);
+    cJSON_AddNumberToObject(row, "peak_mib", r->peak_mib);
+    cJSON_AddNumberToObject(row, "others_cpu", r->others);
+    if (!strcmp(o->the_case.measure, "frame")) {
+        cJSON_AddNumberToObject(row, "poses", r->pose_count);
+        cJSON_AddNumberToObject(row, "pose_error", r->pose_error);
+    }
+    if (r->bytes_up >= 0) {
+        cJSON_AddNumberToObject(row, "bytes_up", r->bytes_up);
+        cJSON_AddNumberToObject(row, "bytes_down", r->bytes_down);
+    }
+    cJSON_AddItemToObject(row, "medians_ms", cJSON_CreateDoubleArray(r->medians, o->rounds));
+    cJSON_AddItemToObject(row, "samples_ms", cJSON_CreateDoubleArray(r->samples, r->sample_count));
+    if (ours && !r->ours) add_ratio(row, ours, r, o);
 }
 
 /* The processor's name as the system tells it, "" where it does not. */
@@ -116,32 +145,62 @@ static void processor_name(char *name, size_t bytes)
     if (f) fclose(f);
 }
 
-int table_write_json(const runner *runners, int count, const bench_options *o)
+/* The first line of a file, "" where there is none. */
+static void first_line(const char *path, char *text, int bytes)
+{
+    FILE *f = fopen(path, "r");
+    if (!f || !fgets(text, bytes, f)) text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (f) fclose(f);
+}
+
+cJSON *table_head(const bench_options *o)
 {
     const bench_case *c = &o->the_case;
-    char when[32], processor[160];
+    char when[32], processor[160], driver[256];
     time_t now = time(NULL);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     processor_name(processor, sizeof processor);
+    first_line("/proc/driver/nvidia/version", driver, sizeof driver);
     struct utsname system;
-    const char *file = strrchr(c->model, '/');
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", file ? file + 1 : c->model);
+    cJSON_AddStringToObject(root, "model", table_model(o));
     cJSON_AddNumberToObject(root, "width", c->width);
     cJSON_AddNumberToObject(root, "height", c->height);
     cJSON_AddNumberToObject(root, "batch", c->batch);
     cJSON_AddNumberToObject(root, "threads", c->threads);
+    cJSON_AddNumberToObject(root, "slots", c->slots);
     cJSON_AddStringToObject(root, "precision", c->precision);
     cJSON_AddStringToObject(root, "measure", c->measure);
     cJSON_AddStringToObject(root, "when", when);
     cJSON_AddStringToObject(root, "commit", o->commit);
     cJSON_AddStringToObject(root, "processor", processor);
+    cJSON_AddNumberToObject(root, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
+    cJSON_AddStringToObject(root, "driver", driver);
     cJSON_AddStringToObject(root, "system", uname(&system) ? "" : system.sysname);
+    cJSON_AddNumberToObject(root, "load", machine_load());
+    return root;
+}
+
+cJSON *table_record(const runner *runners, int count, const bench_options *o)
+{
+    cJSON *root = table_head(o);
+    cJSON_AddStringToObject(root, "kind", "case");
     cJSON_AddNumberToObject(root, "rounds", o->rounds);
     cJSON_AddNumberToObject(root, "iterations", o->iterations);
     cJSON *list = cJSON_AddArrayToObject(root, "runtimes");
-    for (int i = 0; i < count; i++) add_runner(list, &runners[i], o);
-    char *text = cJSON_Print(root);
+    const runner *ours = measure_fastest(runners, count, 1);
+    for (int i = 0; i < count; i++) add_runner(list, &runners[i], ours, o);
+    return root;
+}
+
+int table_write(cJSON *root, const bench_options *o)
+{
+    if (!o->json) {
+        cJSON_Delete(root);
+        return 0;
+    }
+    char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     FILE *f = text ? fopen(o->json, "w") : NULL;
     int bad = !f || fprintf(f, "%s\n", text) < 0;

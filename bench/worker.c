@@ -13,7 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LINE_BYTES = 64 << 20, LIST_TIMEOUT_S = 60, QUIT_TIMEOUT_MS = 2000 };
+enum {
+    MAX_LINE_BYTES = 64 << 20,
+    ASK_TIMEOUT_S = 600,
+    LIST_TIMEOUT_S = 60,
+    QUIT_TIMEOUT_MS = 2000
+};
 
 static int why(runner *r, const char *what)
 {
@@ -51,13 +56,27 @@ static int spawn(runner *r, char *const argv[])
     return why(r, "fork");
 }
 
-int worker_start(runner *r, const char *self, const char *python)
+void worker_environment(int threads)
+{
+    /* Threads of OpenMP and BLAS are the case's for everyone, and nobody is pinned: ONNX Runtime
+     * would not look at these, others would. */
+    static const char *const counts[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                                         "MKL_NUM_THREADS"};
+    static const char *const pins[] = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY",
+                                       "KMP_AFFINITY", "OMP_WAIT_POLICY"};
+    char text[16];
+    snprintf(text, sizeof text, "%d", threads);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) setenv(counts[i], text, 1);
+    for (size_t i = 0; i < sizeof pins / sizeof *pins; i++) unsetenv(pins[i]);
+}
+
+int worker_start(runner *r, const bench_options *o)
 {
     if (r->ours) {
-        char *argv[] = {(char *)self, "--worker", r->device, NULL};
+        char *argv[] = {(char *)o->self, "--worker", r->device, NULL};
         return spawn(r, argv);
     }
-    char *argv[] = {(char *)python, r->program, r->name, NULL};
+    char *argv[] = {(char *)o->python, r->program, r->name, NULL};
     return spawn(r, argv);
 }
 
@@ -131,6 +150,42 @@ cJSON *worker_call(runner *r, cJSON *command, int timeout_s)
     return reply;
 }
 
+cJSON *worker_command(const char *name)
+{
+    cJSON *command = cJSON_CreateObject();
+    cJSON_AddStringToObject(command, "command", name);
+    return command;
+}
+
+cJSON *worker_ask(runner *r, cJSON *command)
+{
+    cJSON *reply = worker_call(r, command, ASK_TIMEOUT_S);
+    if (cJSON_IsTrue(cJSON_GetObjectItem(reply, "ok"))) return reply;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "why"));
+    if (text) snprintf(r->why, sizeof r->why, "%s", text);
+    int missing = cJSON_IsTrue(cJSON_GetObjectItem(reply, "missing"));
+    r->state = missing ? RUNNER_MISSING : RUNNER_FAILED;
+    cJSON_Delete(reply);
+    return NULL;
+}
+
+double worker_cpu_s(const runner *r)
+{
+    char path[64], text[1024];
+    unsigned long user = 0, system = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)r->pid);
+    FILE *f = r->pid ? fopen(path, "r") : NULL;
+    if (!f) return 0;
+    size_t length = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[length] = '\0';
+    const char *rest = strrchr(text, ')'); /* the program's name may hold blanks */
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                        &system) != 2)
+        return 0;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 void worker_stop(runner *r)
 {
     if (!r->pid) return;
@@ -178,6 +233,18 @@ static int add(runner *out, int count, const char *name, const char *device, con
     return count + 1;
 }
 
+/* Whether a variant takes part in a measure: in all, unless it says in which. */
+static int measures(const cJSON *variant, const char *measure)
+{
+    const cJSON *list = cJSON_GetObjectItem(variant, "measures"), *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *name = cJSON_GetStringValue(item);
+        if (name && !strcmp(name, measure)) return 1;
+    }
+    return !list;
+}
+
 /* Asks one peers file for its variants: it prints {"variants": [{"name":…, "device":…}]} and exits.
  */
 static int list_variants(const bench_options *o, const char *path, runner *out, int count,
@@ -194,8 +261,10 @@ static int list_variants(const bench_options *o, const char *path, runner *out, 
     {
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(variant, "name"));
         const char *device = cJSON_GetStringValue(cJSON_GetObjectItem(variant, "device"));
-        if (name && device && count < capacity && wanted(o, name, device))
-            count = add(out, count, name, device, path, 0);
+        if (!name || !device || count == capacity || !wanted(o, name, device)) continue;
+        if (!measures(variant, o->the_case.measure)) continue;
+        count = add(out, count, name, device, path, 0);
+        out[count - 1].single = cJSON_IsTrue(cJSON_GetObjectItem(variant, "single"));
     }
     cJSON_Delete(reply);
     free(line);
@@ -214,7 +283,7 @@ static int is_worker(const struct dirent *entry)
     return length > 3 && !strcmp(entry->d_name + length - 3, ".py") && entry->d_name[0] != '_';
 }
 
-int worker_discover(const bench_options *o, const char *self, runner *out, int capacity)
+int worker_discover(const bench_options *o, runner *out, int capacity)
 {
     static const char *const devices[] = {"cpu", "ref", "cuda"};
     int count = 0;
@@ -223,7 +292,7 @@ int worker_discover(const bench_options *o, const char *self, runner *out, int c
         snprintf(name, sizeof name, "posenet-%s", devices[i]);
         /* ref is for checking, not for speed: timed only when named */
         if (!strcmp(devices[i], "ref") && !o->only) continue;
-        if (wanted(o, name, devices[i])) count = add(out, count, name, devices[i], self, 1);
+        if (wanted(o, name, devices[i])) count = add(out, count, name, devices[i], "", 1);
     }
     struct dirent **entries;
     int found = scandir(o->peers, &entries, is_worker, by_name);
