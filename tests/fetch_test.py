@@ -43,8 +43,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == 'evil' and rest.endswith('.json'):
             data = data.replace(b'group1-shard1of4.bin', b'../../../escaped.bin')
         begin = 0
+        changed = self.date_time_string(os.path.getmtime(path))
         found = re.match(r'bytes=(\d+)-', self.headers.get('Range') or '')
-        if found and mode != 'norange':
+        if found and mode != 'norange' and self.headers.get('If-Range') == changed:
             begin = int(found.group(1))
             if begin >= len(data):
                 self.send_error(416)
@@ -52,6 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header('Content-Range', 'bytes %d-%d/%d' % (begin, len(data) - 1, len(data)))
+        self.send_header('Last-Modified', changed)
         self.send_header('Content-Length', str(len(data) - begin))
         self.end_headers()
         body = data[begin:]
@@ -137,17 +139,25 @@ def main():
         check(fetch('good').returncode == 0 and is_whole() and len(server.requests) == 1, 'one file fetched again')
 
         # ---- going on in the middle
+        shard = 'group1-shard2of4.bin'
+        changed = os.path.getmtime(os.path.join(root, FOLDERS[NAME], shard))
+
+        def leave_part(models, data, age=0):
+            os.makedirs(os.path.join(models, NAME))
+            part = os.path.join(models, NAME, shard + '.part')
+            open(part, 'wb').write(data)
+            os.utime(part, (changed - age, changed - age))
+
         for mode, again in (('good', True), ('norange', False)):
             models = 'resume_' + mode
-            os.makedirs(os.path.join(models, NAME))
-            part = os.path.join(models, NAME, 'group1-shard2of4.bin.part')
-            open(part, 'wb').write(wanted['group1-shard2of4.bin'][:1234567])
+            leave_part(models, wanted[shard][:1234567])
             check(fetch(mode, models=models).returncode == 0 and is_whole(models), mode + ': whole after a resume')
-            ranges = [r for _, f, r in server.requests if f.endswith('2of4.bin')]
+            ranges = [r for _, f, r in server.requests if f.endswith(shard)]
             check(ranges[0] == 'bytes=1234567-' and (len(ranges) == 1) == again, '%s: ranges %s' % (mode, ranges))
-        os.makedirs('resume_full/' + NAME)
-        open('resume_full/%s/group1-shard2of4.bin.part' % NAME, 'wb').write(wanted['group1-shard2of4.bin'])
+        leave_part('resume_full', wanted[shard])
         check(fetch('good', models='resume_full').returncode == 0 and is_whole('resume_full'), 'a part that is whole')
+        leave_part('resume_old', bytes(1000), age=1000)
+        check(fetch('good', models='resume_old').returncode == 0 and is_whole('resume_old'), 'a part of an older file')
 
         # ---- connections that drop
         check(fetch('drop', models='dropped').returncode == 0 and is_whole('dropped'), 'a dropped connection is taken up')

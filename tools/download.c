@@ -3,10 +3,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernels/pool.h"
@@ -25,7 +27,8 @@ typedef struct transfer {
     const char *url, *label;
     char part[PATH_BYTES];
     FILE *file;
-    curl_off_t offset; /* bytes of earlier attempts */
+    curl_off_t offset;  /* bytes of earlier attempts */
+    char condition[64]; /* the header that makes a server go on only with the same file */
     char reason[CURL_ERROR_SIZE];
     long http_code;
     int disk_error; /* errno of a write that failed */
@@ -71,21 +74,47 @@ static void set_options(CURL *curl, transfer *t)
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, show_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
     curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, t->offset);
+    curl_easy_setopt(curl, CURLOPT_FILETIME, 1L);
+}
+
+/* What is there of earlier attempts. Its time is that of the file on the server, which must not
+ * have changed since: a server that has another one sends all of it. */
+static void find_part(transfer *t)
+{
+    struct stat about;
+    struct tm utc;
+    t->offset = stat(t->part, &about) == 0 ? (curl_off_t)about.st_size : 0;
+    t->condition[0] = '\0';
+    if (t->offset > 0 && gmtime_r(&about.st_mtime, &utc))
+        strftime(t->condition, sizeof t->condition, "If-Range: %a, %d %b %Y %H:%M:%S GMT", &utc);
+}
+
+/* Gives the part the time that the server said. */
+static void keep_time(CURL *curl, const transfer *t)
+{
+    curl_off_t seconds = -1;
+    if (curl_easy_getinfo(curl, CURLINFO_FILETIME_T, &seconds) != CURLE_OK || seconds < 0) return;
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)seconds}};
+    (void)utimensat(AT_FDCWD, t->part, times, 0); /* without it the next attempt starts anew */
 }
 
 /* One attempt, appending to what is there. */
 static status attempt(CURL *curl, transfer *t, CURLcode *code)
 {
-    struct stat about;
-    t->offset = stat(t->part, &about) == 0 ? (curl_off_t)about.st_size : 0;
+    find_part(t);
     t->file = fopen(t->part, "ab");
     if (!t->file) return fail(STATUS_FILE, "%s: cannot be written: %s", t->part, strerror(errno));
     t->reason[0] = '\0';
     t->disk_error = 0;
     set_options(curl, t);
+    struct curl_slist *headers = *t->condition ? curl_slist_append(NULL, t->condition) : NULL;
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     *code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &t->http_code);
     int closed = fclose(t->file) == 0;
+    keep_time(curl, t);
     if (t->disk_error || !closed)
         return fail(STATUS_FILE, "%s: cannot be written: %s", t->part,
                     strerror(t->disk_error ? t->disk_error : errno));

@@ -5,7 +5,8 @@
 #include "kernels/status.h"
 
 /* Downloads `url` to `path`, which is there whole or not at all: what has come lies in `path`.part
- * until then, also after a failure, and is not fetched again. A lost connection is tried again a
+ * until then, also after a failure, and is not fetched again unless the server's file has changed
+ * since. A lost connection is tried again a
  * few times. `label` is what the progress line says. STATUS_FILE with a sentence that tells a
  * missing file, an unreachable server and a full disk apart. */
 status download(const char *url, const char *path, const char *label) STATUS_MUST_CHECK;
