@@ -18,8 +18,7 @@ static void gpu_close(device *d)
     free(g);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static status gpu_allocate(device *d, size_t bytes, void **out)
 {
@@ -50,8 +49,7 @@ static void gpu_release_pinned(device *d, void *memory)
     (void)cudaFreeHost(memory);
 }
 
-/* ---- copies -------------------------------------------------------------------------------------
- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 static size_t view_bytes(const view *v)
 {
@@ -119,8 +117,7 @@ static status gpu_transfer(device *d, const view *from, const view *to)
     return cuda_check(cudaStreamSynchronize(NULL), "copying a tensor");
 }
 
-/* ---- decoding tensors of anyone's ---------------------------------------------------------------
- */
+/* ---- decoding tensors of anyone's ------------------------------------------------------------ */
 
 /* Device memory of one call, in one block. */
 typedef struct scratch {
@@ -182,8 +179,7 @@ static status gpu_decode(device *d, const decode_heads *heads, const decode_opti
                       "downloading the poses");
 }
 
-/* ---- open ---------------------------------------------------------------------------------------
- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static const device_calls gpu_calls = {
     .close = gpu_close,

@@ -12,8 +12,7 @@
 
 enum { FIRST_PIXELS = 4096 }; /* room for the picture of the run before capture */
 
-/* ---- record -------------------------------------------------------------------------------------
- */
+/* ---- record ---------------------------------------------------------------------------------- */
 
 static status make_events(slot *s, recorded *r)
 {
@@ -212,8 +211,7 @@ void gpu_forget(device *d, slot *s)
     s->recorded = NULL;
 }
 
-/* ---- launch and wait ----------------------------------------------------------------------------
- */
+/* ---- launch and wait ------------------------------------------------------------------------- */
 
 /* Makes copy node i do what the next frame needs; a node that does it already is left alone. */
 static status set_upload(recorded *r, int i)
@@ -283,8 +281,7 @@ status gpu_wait(device *d, slot *s)
     return s->microseconds ? read_times(s, r) : STATUS_OK;
 }
 
-/* ---- compute ------------------------------------------------------------------------------------
- */
+/* ---- compute --------------------------------------------------------------------------------- */
 
 static status copy_pictures(slot *s, recorded *r)
 {

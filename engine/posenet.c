@@ -40,8 +40,7 @@ const plan *inside_plan(const posenet *engine)
     return engine->plans[engine->current].plan;
 }
 
-/* ---- defaults -----------------------------------------------------------------------------------
- */
+/* ---- defaults -------------------------------------------------------------------------------- */
 
 /* `size` bytes of a struct that begins with its size, which becomes what this library knows of it.
  */
@@ -64,8 +63,7 @@ void posenet_default_decode_options(posenet_decode_options *options, size_t size
     give_default(options, size, &options_default, sizeof options_default);
 }
 
-/* ---- open and close -----------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static posenet_status open_handle(posenet **out, const posenet_settings *settings,
                                   model_request *request)
@@ -105,8 +103,7 @@ void posenet_close(posenet **engine)
     *engine = NULL;
 }
 
-/* ---- plans --------------------------------------------------------------------------------------
- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 posenet_status posenet_prepare(posenet *engine, int width, int height, int batch)
 {
@@ -160,8 +157,7 @@ posenet_status posenet_get_step(const posenet *engine, int index, posenet_step_i
     return public_status(settings_give(info, &mine, sizeof mine, "info"));
 }
 
-/* ---- frames -------------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 posenet_status posenet_frame(posenet *engine, size_t bytes, void **out)
 {
@@ -266,8 +262,7 @@ posenet_status posenet_decode(posenet *engine, const posenet_tensor heads[POSENE
     return public_status(code);
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 const char *posenet_part_name(int part)
 {

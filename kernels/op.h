@@ -25,8 +25,7 @@
 extern "C" {
 #endif
 
-/* ---- tensors ------------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 typedef enum element_type { TYPE_FP32, TYPE_FP16 } element_type;
 
@@ -40,8 +39,7 @@ typedef struct tensor {
     size_t offset;         /* bytes into the arena, a multiple of 256; set by the arena planner */
 } tensor;
 
-/* ---- steps --------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 typedef enum op {
     OP_PREPROCESS, /* pictures -> the network's input tensor */
@@ -185,8 +183,7 @@ typedef struct network {
     step *steps;
 } network;
 
-/* ---- what changes from frame to frame -----------------------------------------------------------
- */
+/* ---- what changes from frame to frame -------------------------------------------------------- */
 
 typedef enum pixel_format { PIXEL_RGB, PIXEL_BGR, PIXEL_RGBA, PIXEL_BGRA, PIXEL_NV12 } pixel_format;
 
@@ -287,8 +284,7 @@ extern const row *const all_rows[];
 /* The row of that name, or NULL. */
 const row *row_find(const char *name);
 
-/* ---- helpers for rows ---------------------------------------------------------------------------
- */
+/* ---- helpers for rows ------------------------------------------------------------------------ */
 
 static inline size_t type_bytes(element_type type)
 {

@@ -25,8 +25,7 @@ static const char *text_of(const char *text)
     return text ? text : "";
 }
 
-/* ---- the model as a whole -----------------------------------------------------------------------
- */
+/* ---- the model as a whole -------------------------------------------------------------------- */
 
 static int is_onnx_domain(const char *domain)
 {
@@ -64,8 +63,7 @@ static status check_model(const reader *r)
     return STATUS_OK;
 }
 
-/* ---- values -------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* The value of that name, made when it is met first; "" is an optional one left out. */
 static status value_named(reader *r, const char *name, int *id)
@@ -187,8 +185,7 @@ static status read_outputs(reader *r)
     return STATUS_OK;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static node_place place_of(const reader *r, const Onnx__NodeProto *n)
 {
@@ -261,8 +258,7 @@ static status read_nodes(reader *r)
     return STATUS_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static status build(reader *r)
 {

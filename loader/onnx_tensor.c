@@ -61,8 +61,7 @@ status onnx_element(int32_t number, const char *what, element *out)
     return STATUS_OK;
 }
 
-/* ---- elements -----------------------------------------------------------------------------------
- */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 /* ONNX's raw bytes are little-endian whatever the machine is. */
 static uint64_t little_endian(const unsigned char *bytes, size_t width)
@@ -170,8 +169,7 @@ static status convert(const Onnx__TensorProto *t, const data_type *type, const u
     return STATUS_OK;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static status read_dims(const Onnx__TensorProto *t, const char *what, constant *c)
 {

@@ -78,8 +78,7 @@ status operator_find(const node_place *place, const operator_row **out)
                       known ? "part of this opset" : "one that posenet knows");
 }
 
-/* ---- drafts -------------------------------------------------------------------------------------
- */
+/* ---- drafts ---------------------------------------------------------------------------------- */
 
 static status check_counts(const operator_row *row, const node_draft *d)
 {

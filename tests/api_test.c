@@ -8,8 +8,7 @@
 #include "engine/posenet.h"
 #include "tests/api_check.h"
 
-/* ---- defaults and structs -----------------------------------------------------------------------
- */
+/* ---- defaults and structs -------------------------------------------------------------------- */
 
 Test(api, defaults_fill_as_much_as_there_is)
 {
@@ -109,8 +108,7 @@ Test(api, devices_that_cannot_are_refused)
     posenet_close(&engine);
 }
 
-/* ---- misuse -------------------------------------------------------------------------------------
- */
+/* ---- misuse ---------------------------------------------------------------------------------- */
 
 Test(api, null_pointers_are_refused)
 {
@@ -239,8 +237,7 @@ Test(api, options_are_checked_field_by_field)
     posenet_close(&engine);
 }
 
-/* ---- what a handle tells ------------------------------------------------------------------------
- */
+/* ---- what a handle tells --------------------------------------------------------------------- */
 
 Test(api, steps_and_ledger_tell_what_was_done)
 {

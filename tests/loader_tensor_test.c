@@ -228,8 +228,7 @@ Test(tensors, constant_nodes_in_all_their_forms)
     EXPECT_REFUSED(b, STATUS_MODEL, "(Constant, opset 13): has no value");
 }
 
-/* ---- external data ------------------------------------------------------------------------------
- */
+/* ---- external data --------------------------------------------------------------------------- */
 
 static void write_file(const char *path, const void *data, size_t size)
 {

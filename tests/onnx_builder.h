@@ -79,8 +79,7 @@ static inline void onnx_builder_free(onnx_builder **b)
     *b = NULL;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static inline Onnx__TensorProto *onnx_build_tensor(onnx_builder *b, const char *name, int32_t type,
                                                    int rank, const int64_t *dims)
@@ -145,8 +144,7 @@ static inline void onnx_build_external(onnx_builder *b, Onnx__TensorProto *t, co
     build_append(b, &t->n_external_data, (void ***)&t->external_data, e);
 }
 
-/* ---- inputs and outputs -------------------------------------------------------------------------
- */
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
 
 static inline Onnx__ValueInfoProto *build_info(onnx_builder *b, const char *name)
 {
@@ -199,8 +197,7 @@ static inline void onnx_build_output(onnx_builder *b, const char *name)
     build_append(b, &b->graph.n_output, (void ***)&b->graph.output, build_info(b, name));
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static inline void build_names(onnx_builder *b, const char *names, size_t *count, char ***list)
 {
@@ -293,8 +290,7 @@ static inline void onnx_build_tensor_attribute(onnx_builder *b, Onnx__NodeProto 
     onnx_build_attribute(b, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR)->t = t;
 }
 
-/* ---- bytes --------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static inline size_t onnx_build_pack(onnx_builder *b, unsigned char **bytes)
 {

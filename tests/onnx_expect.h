@@ -57,8 +57,7 @@ static inline void expect_refused(onnx_builder *b, status code, const char *cons
     free(bytes);
 }
 
-/* ---- models of one node -------------------------------------------------------------------------
- */
+/* ---- models of one node ---------------------------------------------------------------------- */
 
 /* One node from input "x" (1, 3, 8, 8) to output "y"; the test adds what else there is. */
 static inline onnx_builder *one_node_model(int64_t opset, const char *op, const char *inputs,

@@ -7,8 +7,7 @@
 #include "loader/limits.h"
 #include "tests/onnx_expect.h"
 
-/* ---- real files ---------------------------------------------------------------------------------
- */
+/* ---- real files ------------------------------------------------------------------------------ */
 
 typedef struct real_model {
     const char *file;
@@ -123,8 +122,7 @@ Test(real_models, cut_off_anywhere_are_refused)
     free(bytes);
 }
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void expect_file_refused(const char *path, status code, const char *words)
 {
@@ -166,8 +164,7 @@ Test(files, that_cannot_be_models_are_refused)
     cr_assert_eq(rmdir(folder), 0);
 }
 
-/* ---- models that contradict themselves ----------------------------------------------------------
- */
+/* ---- models that contradict themselves ------------------------------------------------------- */
 
 Test(models, with_broken_wiring_are_refused)
 {

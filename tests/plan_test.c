@@ -176,8 +176,7 @@ Test(plan, of_mobilenet_at_stride_8)
     check_model(open_generated(GENERATE_MOBILENET_V1, 8));
 }
 
-/* ---- what rows can do to a plan -----------------------------------------------------------------
- */
+/* ---- what rows can do to a plan -------------------------------------------------------------- */
 
 static int prepare_calls, release_calls;
 

@@ -59,8 +59,7 @@ static int covers(const network *net, int first, precision precision)
     return can_follow(&p->act, y->type) && (y->type == x->type || y->type == TYPE_FP32);
 }
 
-/* ---- prepare ------------------------------------------------------------------------------------
- */
+/* ---- prepare --------------------------------------------------------------------------------- */
 
 typedef struct plain_filter {
     const conv_params *conv;
@@ -206,8 +205,7 @@ static status prepare(const prepare_context *context, const network *net, work *
     return result;
 }
 
-/* ---- run ----------------------------------------------------------------------------------------
- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 static status enqueue(const work *w, const network *net, const run *r)
 {

@@ -20,8 +20,7 @@ typedef struct planned {
     void *bias;   /* x's type where fused, else fp32; NULL: none */
 } planned;
 
-/* ---- covers -------------------------------------------------------------------------------------
- */
+/* ---- covers ---------------------------------------------------------------------------------- */
 
 static int can_fuse(const activation *act)
 {
@@ -46,8 +45,7 @@ static int covers(const network *net, int first, precision precision)
     return type == TYPE_FP32 || can_fuse(&p->act);
 }
 
-/* ---- prepare ------------------------------------------------------------------------------------
- */
+/* ---- prepare --------------------------------------------------------------------------------- */
 
 typedef struct source {
     const conv_params *conv;
@@ -163,8 +161,7 @@ static status prepare(const prepare_context *context, const network *net, work *
     return STATUS_OK;
 }
 
-/* ---- run ----------------------------------------------------------------------------------------
- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 static cudnnStatus_t execute(const planned *p, int64_t count, const int64_t *numbers,
                              void *const *pointers, void *workspace)

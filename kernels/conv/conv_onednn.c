@@ -45,8 +45,7 @@ static int covers(const network *net, int first, precision precision)
     return net->tensors[s->output].type == TYPE_FP32;
 }
 
-/* ---- describing the convolution -----------------------------------------------------------------
- */
+/* ---- describing the convolution -------------------------------------------------------------- */
 
 static dnnl_status_t describe_tensor(const tensor *t, dnnl_memory_desc_t *out)
 {
@@ -159,8 +158,7 @@ static status choose(const network *net, const step *s, conv_state *state)
     return STATUS_OK;
 }
 
-/* ---- weights and memories -----------------------------------------------------------------------
- */
+/* ---- weights and memories -------------------------------------------------------------------- */
 
 typedef struct filter_source {
     const conv_params *params;
@@ -238,8 +236,7 @@ static dnnl_status_t make_memories(const step *s, conv_state *state)
     return code;
 }
 
-/* ---- the row ------------------------------------------------------------------------------------
- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 static void release(work *w)
 {

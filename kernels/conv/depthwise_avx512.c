@@ -118,8 +118,7 @@ void gemm_depthwise_avx512(const depthwise_job *job, int first, int count, float
     }
 }
 
-/* ---- windows ------------------------------------------------------------------------------------
- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 INLINE void copy(const float *from, int count, float *to)
 {

@@ -64,8 +64,7 @@ typedef struct gemm_kernels {
 const gemm_kernels *gemm_kernels_avx512(void);
 const gemm_kernels *gemm_kernels_amx(void);
 
-/* ---- one convolution's product ------------------------------------------------------------------
- */
+/* ---- one convolution's product --------------------------------------------------------------- */
 
 typedef struct gemm_plan {
     const gemm_kernels *kernels;

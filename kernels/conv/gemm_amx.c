@@ -22,8 +22,7 @@ static int blocks_of(int depth)
     return (depth + DEPTH - 1) / DEPTH;
 }
 
-/* ---- the filter ---------------------------------------------------------------------------------
- */
+/* ---- the filter ------------------------------------------------------------------------------ */
 
 static uint16_t bf16_of(float value)
 {
@@ -75,8 +74,7 @@ static void pack(const conv_params *p, void *panels)
                 }
 }
 
-/* ---- the left side ------------------------------------------------------------------------------
- */
+/* ---- the left side --------------------------------------------------------------------------- */
 
 static size_t staged_bytes(int rows, int depth)
 {
@@ -126,8 +124,7 @@ static void stage(const float *a, int64_t a_stride, int rows, int depth, int fir
     }
 }
 
-/* ---- the product --------------------------------------------------------------------------------
- */
+/* ---- the product ----------------------------------------------------------------------------- */
 
 typedef struct tile_config {
     uint8_t palette, start_row, reserved[14];

@@ -60,8 +60,7 @@ static void cell_point(const decoder *d, cell at, int part, keypoint *out)
     add_vector(d, DECODE_OFFSET, at, part, PARTS, out);
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------
- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 static int is_local_maximum(const decoder *d, cell at, int part, float raw, float score)
 {
@@ -119,8 +118,7 @@ static uint32_t take_best(decoder *d)
     return decode_key_index(best);
 }
 
-/* ---- several people -----------------------------------------------------------------------------
- */
+/* ---- several people -------------------------------------------------------------------------- */
 
 static int is_near_earlier(const decoder *d, const pose *poses, int count, int part,
                            const keypoint *p)
@@ -184,8 +182,7 @@ static int decode_several(decoder *d, pose *poses)
     return count;
 }
 
-/* ---- one person ---------------------------------------------------------------------------------
- */
+/* ---- one person ------------------------------------------------------------------------------ */
 
 /* The cell of the highest score, the lowest of equals; cell 0 if none is a number. */
 static cell best_cell(const decoder *d, int part)

@@ -64,8 +64,7 @@ size_t decode_workspace_bytes(int height, int width);
 void decode_image(const decode_heads *heads, int image, const decode_options *options,
                   const letterbox *box, void *workspace, pose *poses, int *count);
 
-/* ---- the rule, shared with CUDA -----------------------------------------------------------------
- */
+/* ---- the rule, shared with CUDA -------------------------------------------------------------- */
 
 HOST_DEVICE static inline float decode_sigmoid(float logit)
 {

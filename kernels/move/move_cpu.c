@@ -41,8 +41,7 @@ static int covers(const network *net, int first, precision precision)
            net->tensors[s->output].type == TYPE_FP32;
 }
 
-/* ---- where elements come from -------------------------------------------------------------------
- */
+/* ---- where elements come from ---------------------------------------------------------------- */
 
 static int padded_index(pad_kind kind, int i, int dim)
 {
@@ -133,8 +132,7 @@ static void release(work *w)
     w->state = NULL;
 }
 
-/* ---- moving -------------------------------------------------------------------------------------
- */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 static void fill(float value, int64_t count, float *to)
 {

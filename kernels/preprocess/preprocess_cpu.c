@@ -81,8 +81,7 @@ static status prepare(const prepare_context *context, const network *net, work *
     return STATUS_OK;
 }
 
-/* ---- fetch --------------------------------------------------------------------------------------
- */
+/* ---- fetch ----------------------------------------------------------------------------------- */
 
 static inline uint32_t load_3_bytes(const uint8_t *at)
 {
@@ -140,8 +139,7 @@ static void fetch(const picture *from, int y, const side *s, int width, uint32_t
     }
 }
 
-/* ---- across, down -------------------------------------------------------------------------------
- */
+/* ---- across, down ---------------------------------------------------------------------------- */
 
 static void blend_across(const uint32_t *restrict left, const uint32_t *restrict right,
                          const float *restrict fraction, int shift, int width, float *restrict to)
@@ -200,8 +198,7 @@ static void compute_row(const picture_task *t, lane *l, resize_tap tap, float *t
     interleave(l->blended, t->width, to);
 }
 
-/* ---- pictures -----------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static lane lane_at(void *memory, int width)
 {

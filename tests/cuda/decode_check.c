@@ -40,8 +40,7 @@ static float random_unit(void)
     return (float)(random_bits() >> 40) * 0x1p-23f - 1;
 }
 
-/* ---- one set of heads on both sides -------------------------------------------------------------
- */
+/* ---- one set of heads on both sides ---------------------------------------------------------- */
 
 typedef struct set {
     decode_heads heads; /* data: host */
@@ -134,8 +133,7 @@ static status make_set(set *s, int number)
     return STATUS_OK;
 }
 
-/* ---- both decoders ------------------------------------------------------------------------------
- */
+/* ---- both decoders --------------------------------------------------------------------------- */
 
 typedef struct decoded {
     pose *poses; /* DECODE_MAX_POSES an image */
@@ -228,8 +226,7 @@ static status compare(const set *s, const char *name, int *equal, int *found)
     return STATUS_OK;
 }
 
-/* ---- what is compared ---------------------------------------------------------------------------
- */
+/* ---- what is compared ------------------------------------------------------------------------ */
 
 static status check_random(int sets, int *failed)
 {

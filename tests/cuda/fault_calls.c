@@ -56,8 +56,7 @@ cudaError_t calls_ended(const char *name, const void *given, cudaError_t error)
     return cudaErrorUnknown;
 }
 
-/* ---- host memory --------------------------------------------------------------------------------
- */
+/* ---- host memory ----------------------------------------------------------------------------- */
 
 void *__real_heap_array(size_t length, size_t size);
 void *__wrap_heap_array(size_t length, size_t size);

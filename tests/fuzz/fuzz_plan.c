@@ -18,8 +18,7 @@ static int passed(status s)
     return s == STATUS_OK;
 }
 
-/* ---- as a PoseNet -------------------------------------------------------------------------------
- */
+/* ---- as a PoseNet ---------------------------------------------------------------------------- */
 
 static status plan_model(const model *m, device *d, pack_cache *packs)
 {
@@ -55,8 +54,7 @@ static status plan_posenet(const uint8_t *bytes, size_t size)
     return s;
 }
 
-/* ---- as any graph -------------------------------------------------------------------------------
- */
+/* ---- as any graph ---------------------------------------------------------------------------- */
 
 /* Small dims where the file leaves them open; the file's own where they are small. */
 static status choose_dims(const graph *g, size_t input, constant *c)

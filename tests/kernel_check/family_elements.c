@@ -4,8 +4,7 @@
 
 #include "family.h"
 
-/* ---- max_pool -----------------------------------------------------------------------------------
- */
+/* ---- max_pool -------------------------------------------------------------------------------- */
 
 typedef struct pool_case {
     int n, h, w, c;
@@ -49,8 +48,7 @@ static status build_pool(problem *p, int index)
 
 const family max_pool_family = {"max_pool", sizeof pool_cases / sizeof *pool_cases, build_pool};
 
-/* ---- binary -------------------------------------------------------------------------------------
- */
+/* ---- binary ---------------------------------------------------------------------------------- */
 
 typedef struct binary_case {
     int a[AXES], b[AXES];
@@ -109,8 +107,7 @@ static status build_binary(problem *p, int index)
 
 const family binary_family = {"binary", sizeof binary_cases / sizeof *binary_cases, build_binary};
 
-/* ---- activate, unary ----------------------------------------------------------------------------
- */
+/* ---- activate, unary ------------------------------------------------------------------------- */
 
 typedef struct activate_case {
     const char *name;

@@ -5,8 +5,7 @@
 
 #include "kernels/decode/decode.h"
 
-/* ---- preprocess ---------------------------------------------------------------------------------
- */
+/* ---- preprocess ------------------------------------------------------------------------------ */
 
 typedef struct preprocess_case {
     int width, height, to_width, to_height;
@@ -74,8 +73,7 @@ static status build_preprocess(problem *p, int index)
 const family preprocess_family = {"preprocess", sizeof preprocess_cases / sizeof *preprocess_cases,
                                   build_preprocess};
 
-/* ---- decode -------------------------------------------------------------------------------------
- */
+/* ---- decode ---------------------------------------------------------------------------------- */
 
 typedef struct decode_case {
     const char *name;

@@ -16,8 +16,7 @@ static int tensor_of(problem *p, const int dims[AXES])
     return problem_tensor(p, dims[0], dims[1], dims[2], dims[3], FILL_UNIT);
 }
 
-/* ---- pad ----------------------------------------------------------------------------------------
- */
+/* ---- pad ------------------------------------------------------------------------------------- */
 
 typedef struct pad_case {
     int dims[AXES];
@@ -51,8 +50,7 @@ static status build_pad(problem *p, int index)
 
 const family pad_family = {"pad", sizeof pad_cases / sizeof *pad_cases, build_pad};
 
-/* ---- permute, copy, slice -----------------------------------------------------------------------
- */
+/* ---- permute, copy, slice -------------------------------------------------------------------- */
 
 static status build_permute(problem *p, int index)
 {
@@ -129,8 +127,7 @@ static status build_slice(problem *p, int index)
 
 const family slice_family = {"slice", sizeof slice_cases / sizeof *slice_cases, build_slice};
 
-/* ---- gather, concat, expand ---------------------------------------------------------------------
- */
+/* ---- gather, concat, expand ------------------------------------------------------------------ */
 
 static status build_gather(problem *p, int index)
 {
@@ -184,8 +181,7 @@ static status build_expand(problem *p, int index)
 
 const family expand_family = {"expand", 4, build_expand};
 
-/* ---- resize -------------------------------------------------------------------------------------
- */
+/* ---- resize ---------------------------------------------------------------------------------- */
 
 typedef struct resize_case {
     const char *name;

@@ -9,8 +9,7 @@
 
 enum { OPSET_OLDEST = 7, OPSET_NEWEST = 21, FILE_MOST = 64 * 1024 * 1024 };
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static Onnx__TensorProto *read_tensor(const char *path)
 {
@@ -66,8 +65,7 @@ static status read_packed(const Onnx__ModelProto *model, graph **out)
     return s;
 }
 
-/* ---- data ---------------------------------------------------------------------------------------
- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 /* The tensors as a model without nodes, so that the loader reads their elements. */
 static status read_data(operator_case *c)
@@ -133,8 +131,7 @@ static status name_inputs(operator_case *c)
     return fail(STATUS_MODEL, "the model has %d inputs, the data %d", count, c->input_count);
 }
 
-/* ---- integers as floats -------------------------------------------------------------------------
- */
+/* ---- integers as floats ---------------------------------------------------------------------- */
 
 static status make_real(Onnx__TensorProto *t, const constant *c)
 {
@@ -205,8 +202,7 @@ void case_free(operator_case *c)
     *c = (operator_case){0};
 }
 
-/* ---- the model ----------------------------------------------------------------------------------
- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 /* Operators that take what flows through the network at every input. */
 static int all_flow(const char *op)

@@ -24,8 +24,7 @@ static size_t round_up(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* ---- values in the file's order and tensors in NHWC ---------------------------------------------
- */
+/* ---- values in the file's order and tensors in NHWC ------------------------------------------ */
 
 /* Where element `i` of a value, row-major in the file's order of axes, lies in its tensor. */
 static int64_t tensor_index(const lowered_value *v, const tensor *t, int64_t i)
@@ -71,8 +70,7 @@ static status read_output(const session *s, const lowered_value *v, const run *r
     return STATUS_OK;
 }
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static status cover(session *s, const graph *g, device_kind device, pool *p)
 {
