@@ -37,7 +37,7 @@ missing_of() {
 
 # libFuzzer's and the sanitizers' package carries clang's version in its name.
 clang_runtime() {
-    if installed clang; then dpkg-query -W -f='${Depends}\n' clang; else apt-cache show clang; fi |
+    if installed clang; then dpkg-query -W -f='${Depends}\n' clang; else apt-cache show clang | grep '^Depends:'; fi |
         sed -n 's/.*\bclang-\([0-9][0-9]*\).*/libclang-rt-\1-dev/p' | head -n 1
 }
 
