@@ -81,7 +81,7 @@ typedef struct runner {
     int sample_count;
     double cpu_ms; /* host CPU time a call: the median block's mean */
     double *cpu;   /* one a round */
-    double others; /* CPU time of all other workers while this one was timed, of the wall's */
+    double others; /* cores that everything else on the machine used while this was timed */
     double bytes_up, bytes_down; /* over the bus, of one call; -1: the worker does not count */
     double peak_mib;
 } runner;

@@ -30,7 +30,7 @@ double quantile(const double *values, int count, double q)
 }
 
 /* A runtime's threads may spin for a while after its call; the pause keeps them out of the next
- * one's. What still runs is counted: see `others`. */
+ * one's. What runs beside it is counted: see `others`. */
 static void pause_for(int ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -76,12 +76,16 @@ static int time_block(runner *r, int round, const bench_options *o)
     return 0;
 }
 
-static double cpu_of_others(const runner *runners, int count, const runner *except)
+/* Processor time that the whole machine has spent on programs, in seconds; 0 where it is not told.
+ */
+static double machine_cpu_s(void)
 {
-    double sum = 0;
-    for (int i = 0; i < count; i++)
-        if (&runners[i] != except) sum += worker_cpu_s(&runners[i]);
-    return sum;
+    unsigned long long user = 0, nice = 0, system = 0;
+    FILE *f = fopen("/proc/stat", "r");
+    if (!f) return 0;
+    int found = fscanf(f, "cpu %llu %llu %llu", &user, &nice, &system);
+    fclose(f);
+    return found == 3 ? (double)(user + nice + system) / (double)sysconf(_SC_CLK_TCK) : 0;
 }
 
 /* The order turns around every round (A B C, C B A): nobody always follows the same neighbour. */
@@ -94,9 +98,9 @@ static void time_round(runner *runners, int count, int round, double *wall, cons
         if (r->state != RUNNER_READY) continue;
         if (terminal) fprintf(stderr, "\rround %d of %d: %-40s", round + 1, o->rounds, r->name);
         pause_for(o->pause_ms);
-        double start = now_s(), before = cpu_of_others(runners, count, r);
+        double start = now_s(), before = machine_cpu_s() - worker_cpu_s(r);
         if (time_block(r, round, o)) r->state = RUNNER_FAILED;
-        r->others += cpu_of_others(runners, count, r) - before;
+        r->others += machine_cpu_s() - worker_cpu_s(r) - before;
         wall[i] += now_s() - start;
     }
     if (terminal) fprintf(stderr, "\r%60s\r", "");

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the README's speed tables from the raw results, and nothing else does.
+"""Writes the README's speed tables and the plots from the raw results, and nothing else does.
 
-    posenet-bench … --json bench/results/NAME.json
-    python3 bench/report.py            rewrites README.md between its bench markers
-    python3 bench/report.py --check    exit 1 if that would change anything
+    bench/standard.sh                  leaves raw results under bench/results/
+    python3 bench/report.py            rewrites README.md between its bench markers, draws bench/results/plots/
+    python3 bench/report.py --check    exit 1 if README.md would change
 
-A table stands between "<!-- bench: cpu -->" and "<!-- /bench -->"; the word selects the files whose
-measure and device it names: cpu, cuda-network, cuda-frame.
+A table stands between "<!-- bench: cpu -->" and "<!-- /bench -->"; the word names a group of results: cpu,
+cpu-frame, cuda-network, cuda-frame. Of one case the newest result is shown; older ones make the plot of
+progress. Plots need matplotlib; without it there are only tables, and stderr says so.
 """
 import argparse
 import json
@@ -16,81 +17,214 @@ import statistics
 import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-RESULTS = SOURCE / "bench" / "results"
-README = SOURCE / "README.md"
 MARKER = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+DISTURBED = 0.1  # cores that others used meanwhile: as posenet-bench says it
 
 
-def load():
-    """Every raw result with the group that it belongs to, oldest first."""
+def load(folder):
+    """Every raw result, oldest first. Cases get their group."""
     found = []
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(folder.rglob("*.json")):
         raw = json.loads(path.read_text())
-        if "runtimes" not in raw:
+        if not isinstance(raw, dict) or raw.get("kind") not in ("case", "sweep", "roofline"):
             continue
-        cuda = any(r["name"] == "posenet-cuda" for r in raw["runtimes"])
-        raw["group"] = f"cuda-{raw['measure']}" if cuda else "cpu"
-        raw["file"] = path.name
+        if raw["kind"] == "case":
+            cuda = any(r["device"] == "cuda" and median(r) for r in raw["runtimes"])
+            raw["group"] = ("cuda-" + raw["measure"] if cuda else
+                            "cpu" if raw["measure"] == "network" else "cpu-frame")
         found.append(raw)
-    return sorted(found, key=lambda r: (r["model"], r["width"] * r["height"], r["batch"],
-                                        r["threads"], r["when"]))
+    return sorted(found, key=lambda r: r["when"])
 
 
 def median(row):
-    return statistics.median(row["samples_ms"]) if "samples_ms" in row else None
+    return statistics.median(row["samples_ms"]) if row.get("samples_ms") else None
+
+
+def case(raw):
+    """What tells one case from another, in the order that tables have."""
+    return (raw["model"], raw["width"] * raw["height"], raw["width"], raw["height"], raw["batch"],
+            raw["threads"], raw["slots"], raw["precision"], raw["measure"])
+
+
+def title(raw):
+    model = raw["model"].removesuffix(".onnx").removeprefix("posenet_")
+    batch = f", batch {raw['batch']}" if raw["batch"] > 1 else ""
+    return f"{model} {raw['width']}x{raw['height']}{batch}, {raw['precision']}"
+
+
+def machine(raw):
+    """What the figures are of: a ratio is comparable only within this."""
+    return f"{raw['processor']}, {raw['cores']} cores"
+
+
+def newest(raws):
+    kept = {case(raw): raw for raw in raws}  # later ones replace earlier ones
+    return [kept[key] for key in sorted(kept)]
 
 
 def ratio(raw):
-    """Ours over the fastest rival, round by round: (ratio, rival's name), or None."""
-    ours = [r for r in raw["runtimes"] if r["ours"] and median(r)]
-    rivals = [r for r in raw["runtimes"] if not r["ours"] and median(r)]
-    if not ours or not rivals:
+    """Ours over the fastest rival that does the same task: (low, median, high, rival), or None."""
+    rivals = [r for r in raw["runtimes"] if "ours_over_it" in r and not r["single"]]
+    if not rivals:
         return None
-    a, b = min(ours, key=median), min(rivals, key=median)
-    return statistics.median(x / y for x, y in zip(a["medians_ms"], b["medians_ms"])), b["name"]
+    best = min(rivals, key=median)
+    return (*best["ours_over_it"], best["name"])
+
+
+def cell(row):
+    if row is None:
+        return ""
+    return f"{median(row):.2f}" if median(row) else row["state"]
 
 
 def table(raws):
     names = []
     for raw in raws:
         names += [r["name"] for r in raw["runtimes"] if r["name"] not in names]
-    lines = ["| model, input, batch, threads, precision | " + " | ".join(names) + " | ratio |",
-             "|---" * (len(names) + 2) + "|"]
+    lines = ["| ms a call | threads | " + " | ".join(names) + " | ours / fastest rival |",
+             "|---" * (len(names) + 3) + "|"]
     for raw in raws:
         rows = {r["name"]: r for r in raw["runtimes"]}
-        cells = []
-        for name in names:
-            row = rows.get(name)
-            ms = median(row) if row else None
-            cells.append(f"{ms:.2f} ms" if ms else row["state"] if row else "")
+        cells = " | ".join(cell(rows.get(name)) for name in names)
         r = ratio(raw)
-        model = raw["model"].removesuffix(".onnx")
-        lines.append(f"| {model}, {raw['width']}x{raw['height']}, {raw['batch']}, "
-                     f"{raw['threads']}, {raw['precision']} | " + " | ".join(cells) +
-                     (f" | **{r[0]:.2f}** |" if r else " | |"))
-    where = sorted({f"{raw['processor']}, commit {raw['commit']}" for raw in raws})
-    lines += ["", "Median of each runtime in one interleaved run; ratio: ours over the fastest rival, "
-              "round by round. " + "; ".join(where) + "."]
+        last = f"**{r[1]:.2f}** ({r[0]:.2f} to {r[2]:.2f})" if r else ""
+        lines.append(f"| {title(raw)} | {raw['threads']} | {cells} | {last} |")
+    versions = sorted({r["version"] for raw in raws for r in raw["runtimes"] if median(r)})
+    where = sorted({f"{machine(raw)}{', ' + raw['driver'] if raw['driver'] else ''}, "
+                    f"commit {raw['commit']}, {raw['when'][:10]}" for raw in raws})
+    busy = sum(any(r.get("others_cpu", 0) > DISTURBED for r in raw["runtimes"]) for raw in raws)
+    lines += ["", "Medians of one interleaved run for each line. The ratio is taken round by round; its "
+              "median and 95 % interval. " + "; ".join(where + versions) + "."]
+    if busy:
+        lines[-1] += f" The machine was busy during {busy} of {len(raws)} of these: not to be relied on."
     return "\n".join(lines) + "\n"
+
+
+def save(figure, folder, name):
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    for ending in ("svg", "png"):
+        figure.savefig(folder / f"{name}.{ending}", dpi=120, metadata={"Date": None} if ending == "svg" else None)
+
+
+def draw_group(plot, raws, folder, name):
+    """One bar a runtime and case: its time over ours, so that 1 is this engine."""
+    names = []
+    for raw in raws:
+        names += [r["name"] for r in raw["runtimes"] if median(r) and r["name"] not in names]
+    figure, axes = plot.subplots(figsize=(9, 1.5 + 0.3 * len(raws) * len(names)))
+    height = 0.8 / len(names)
+    for i, runtime in enumerate(names):
+        at, values = [], []
+        for y, raw in enumerate(raws):
+            rows = {r["name"]: median(r) for r in raw["runtimes"]}
+            ours = min((m for r in raw["runtimes"] if r["ours"] and (m := median(r))), default=None)
+            if ours and rows.get(runtime):
+                at.append(y + (i - (len(names) - 1) / 2) * height)
+                values.append(rows[runtime] / ours)
+        axes.barh(at, values, height * 0.9, label=runtime)
+    axes.set_yticks(range(len(raws)), [f"{title(r)}, {r['threads']} threads" for r in raws], fontsize=8)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlabel("time a call, of ours (1 = this engine; longer is slower)")
+    axes.invert_yaxis()
+    axes.legend(fontsize=8)
+    save(figure, folder, name)
+    plot.close(figure)
+
+
+def draw_progress(plot, raws, folder):
+    """Our ratio by commit, one line a case that was measured more than once on one machine."""
+    lines = {}
+    for raw in raws:
+        if ratio(raw):
+            lines.setdefault((machine(raw), *case(raw)), []).append(raw)
+    lines = [line for line in lines.values() if len(line) > 1]
+    if not lines:
+        return
+    commits = []
+    for raw in sorted((raw for line in lines for raw in line), key=lambda r: r["when"]):
+        commits += [raw["commit"]] if raw["commit"] not in commits else []
+    figure, axes = plot.subplots(figsize=(9, 5))
+    for line in lines:
+        low, middle, high = ([ratio(raw)[i] for raw in line] for i in range(3))
+        errors = [[m - a for m, a in zip(middle, low)], [b - m for m, b in zip(middle, high)]]
+        axes.errorbar([commits.index(raw["commit"]) for raw in line], middle, errors, marker="o",
+                      capsize=3, label=f"{title(line[0])}, {line[0]['threads']} threads, {line[0]['measure']}")
+    axes.set_xticks(range(len(commits)), commits, rotation=45)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_ylabel("our time over the fastest rival's")
+    axes.legend(fontsize=8)
+    save(figure, folder, "progress")
+    plot.close(figure)
+
+
+def draw_sweep(plot, raw, folder, name):
+    keys = {"sizes": lambda p: p["width"] * p["height"] / 1e3, "batches": lambda p: p["batch"],
+            "slots": lambda p: p["slots"]}
+    labels = {"sizes": "thousand pixels of input", "batches": "images a call", "slots": "frames in flight"}
+    figure, axes = plot.subplots(figsize=(7, 4.5))
+    for runtime in dict.fromkeys(r["name"] for p in raw["points"] for r in p["runtimes"] if median(r)):
+        found = [(keys[raw["over"]](p), median(r) / p["batch"]) for p in raw["points"]
+                 for r in p["runtimes"] if r["name"] == runtime and median(r)]
+        axes.plot(*zip(*found), marker="o", label=runtime)
+    axes.set_xlabel(labels[raw["over"]])
+    axes.set_ylabel("ms an image")
+    axes.set_title(f"{raw['model']}, {raw['precision']}, {raw['measure']}, {raw['threads']} threads", fontsize=9)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    save(figure, folder, name)
+    plot.close(figure)
+
+
+def draw_all(raws, folder):
+    """The names of the plots that were made; none without matplotlib."""
+    try:
+        import matplotlib
+        matplotlib.use("Agg")
+        matplotlib.rcParams["svg.hashsalt"] = "posenet"  # the same file from the same figures
+        from matplotlib import pyplot
+    except ImportError:
+        print("report.py: no matplotlib, so tables only and no plots", file=sys.stderr)
+        return []
+    cases = [r for r in raws if r["kind"] == "case"]
+    for group in sorted({r["group"] for r in cases}):
+        chosen = [r for r in newest(r for r in cases if r["group"] == group) if ratio(r)]
+        if chosen:
+            draw_group(pyplot, chosen, folder, group)
+    draw_progress(pyplot, cases, folder)
+    sweeps = {(r["over"], *case(r)): r for r in raws if r["kind"] == "sweep"}
+    for raw in sweeps.values():
+        name = f"sweep_{raw['over']}_{raw['model'].removesuffix('.onnx')}_t{raw['threads']}_{raw['measure']}"
+        draw_sweep(pyplot, raw, folder, name)
+    return sorted(p.stem for p in folder.glob("*.png"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--readme", type=pathlib.Path, default=SOURCE / "README.md")
+    parser.add_argument("--results", type=pathlib.Path, default=SOURCE / "bench" / "results")
     args = parser.parse_args()
-    raws = load()
+    raws = load(args.results)
+    if not args.check:
+        draw_all(raws, args.results / "plots")
 
     def fill(match):
-        chosen = [r for r in raws if r["group"] == match.group(2)]
-        return match.group(1) + (table(chosen) if chosen else "No run yet.\n") + match.group(3)
+        chosen = newest(r for r in raws if r.get("group") == match.group(2))
+        text = table(chosen) if chosen else "No run yet.\n"
+        picture = args.results / "plots" / (match.group(2) + ".svg")
+        if chosen and picture.exists():
+            text += f"\n![{match.group(2)}]({picture.relative_to(args.readme.resolve().parent)})\n"
+        return match.group(1) + text + match.group(3)
 
-    old = README.read_text()
+    old = args.readme.read_text()
     new = MARKER.sub(fill, old)
     if args.check:
         return int(new != old)
-    README.write_text(new)
+    args.readme.write_text(new)
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

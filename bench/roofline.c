@@ -79,7 +79,9 @@ static void print_all(const group *groups, int count, const ceilings *best, cons
 {
     group whole = {0};
     double floors = 0;
+    int over = 0;
     for (int i = 0; i < count; i++) {
+        over |= floor_us(&groups[i], best) > groups[i].us;
         whole.us += groups[i].us;
         whole.flops += groups[i].flops;
         whole.bytes += groups[i].bytes;
@@ -103,6 +105,9 @@ static void print_all(const group *groups, int count, const ceilings *best, cons
         printf("; the ceilings allow %.1f us step by step: %.1f %% of best", floors,
                100 * floors / whole.us);
     printf("\n");
+    if (over)
+        printf("more than 100 %%: data that caches still held, or units that the product did not "
+               "use\n");
 }
 
 static void add_group(cJSON *list, const group *g, const ceilings *best)

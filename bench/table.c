@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Cores; with more used by others a time is not to be trusted. */
+static const double DISTURBED = 0.1;
+
 static double p50(const runner *r)
 {
     return quantile(r->samples, r->sample_count, 0.5);
@@ -18,22 +21,6 @@ static double spread(const runner *r, int rounds)
 {
     double least = quantile(r->medians, rounds, 0), most = quantile(r->medians, rounds, 1);
     return least > 0 ? 100 * (most / least - 1) : 0;
-}
-
-/* Processes that want to run, over the last minute; 0 where the system does not tell. */
-static double machine_load(void)
-{
-    double load = 0;
-    FILE *f = fopen("/proc/loadavg", "r");
-    if (f && fscanf(f, "%lf", &load) != 1) load = 0;
-    if (f) fclose(f);
-    return load;
-}
-
-/* What the measured runtimes make themselves, and a half more. */
-static double busy_load(const bench_case *c)
-{
-    return c->threads + 0.5;
 }
 
 static double worst(const runner *r)
@@ -74,9 +61,8 @@ void table_print(const runner *runners, int count, const bench_options *o)
                quantile(r->samples, r->sample_count, 0.9),
                quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r),
                spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->first_ms, worst(r));
-        if (r->others > 0.02)
-            printf("%-26s disturbed: other workers took %.0f %% of a core meanwhile\n", "",
-                   100 * r->others);
+        if (r->others > DISTURBED)
+            printf("%-26s disturbed: everything else took %.2f cores meanwhile\n", "", r->others);
     }
     const runner *ours = measure_fastest(runners, count, 1);
     for (int i = 0; ours && i < count; i++) {
@@ -86,8 +72,6 @@ void table_print(const runner *runners, int count, const bench_options *o)
         printf("%s takes %.3f of the time of %s (95 %%: %.3f to %.3f)\n", ours->name, ratio.median,
                rival->name, ratio.low, ratio.high);
     }
-    double load = machine_load();
-    if (load > busy_load(c)) printf("the machine was busy (load %.1f): trust no figure\n", load);
 }
 
 static void add_ratio(cJSON *row, const runner *ours, const runner *r, const bench_options *o)
@@ -178,7 +162,6 @@ cJSON *table_head(const bench_options *o)
     cJSON_AddNumberToObject(root, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
     cJSON_AddStringToObject(root, "driver", driver);
     cJSON_AddStringToObject(root, "system", uname(&system) ? "" : system.sysname);
-    cJSON_AddNumberToObject(root, "load", machine_load());
     return root;
 }
 

@@ -1,7 +1,9 @@
-"""posenet-bench finds what was planted: a slow rival, a wrong one, one that is absent, dead or mad.
+"""posenet-bench finds what was planted: a slow rival, a wrong one, one that is absent, dead or mad; and the
+rivals' shared letterbox and decoder find what this engine finds.
 
 Exit 0: all checks hold; 77: no model or no numpy here, skipped; 1: a check failed.
 """
+import importlib.util
 import json
 import os
 import pathlib
@@ -24,6 +26,22 @@ def find_model():
         if found:
             return found[0]
     return None
+
+
+def sample_frame(folder):
+    """A rendered picture with people as 1280x720 PPM, or None without Pillow."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    path = folder / "frame.ppm"
+    picture = Image.open(SOURCE / "tools" / "demo" / "samples" / "three_on_grass.jpg").convert("RGB")
+    picture.crop((0, 60, 640, 420)).resize((1280, 720)).save(path)
+    return path
+
+
+def installed(*names):
+    return all(importlib.util.find_spec(name) for name in names)
 
 
 def bench(*args):
@@ -57,9 +75,137 @@ def check_planted(model, folder):
     assert len(rows["posenet-cpu"]["samples_ms"]) == 36
 
 
+def planted(*args):
+    return bench(*args, "--device", "cpu", "--peers", SOURCE / "tests" / "bench_peers", "--python",
+                 sys.executable, "--pause", 0)
+
+
+def check_interval(rows):
+    low, middle, high = rows["planted-same"]["ours_over_it"]
+    assert 0 < low <= middle <= high
+    for name, row in rows.items():
+        if "samples_ms" in row:
+            assert row["first_ms"] > row["open_ms"] > 0, f"{name}: no first call"
+            assert row["cpu_ms"] > 0 and row["others_cpu"] > -0.5, name
+
+
+def check_frame(model, folder):
+    """The same people everywhere, and a rival that moves them is not timed."""
+    out, frame = folder / "frame.json", sample_frame(folder)
+    picture = ["--frame", frame] if frame else []
+    done = planted("--model", model, "--size", "257x257", "--measure", "frame", "--batch", 2, "--rounds", 2,
+                   "--iterations", 2, "--only", "posenet-cpu,planted-same,planted-moved", "--json", out, *picture)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    raw = json.loads(out.read_text())
+    rows = {r["name"]: r for r in raw["runtimes"]}
+    assert raw["measure"] == "frame"
+    assert rows["planted-same"]["pose_error"] == 0
+    assert rows["posenet-cpu"]["bytes_up"] == rows["posenet-cpu"]["bytes_down"] == 0, "no bus on the CPU"
+    check_interval(rows)
+    if not frame:
+        print("no Pillow: no people in the frame, so moved poses are not checked")
+        return
+    assert rows["posenet-cpu"]["poses"] > 0, "nobody found in a picture of three people"
+    assert rows["planted-moved"]["state"] == "wrong result", "moved poses were not noticed"
+    assert "samples_ms" not in rows["planted-moved"]
+
+
+def check_rivals_frame(model, folder):
+    """Letterbox and decoder of bench/peers/_frame.py against ours, through real runtimes."""
+    names = ["onnxruntime-cpu"] * installed("onnxruntime", "onnx") + ["openvino-cpu"] * installed("openvino", "onnx")
+    if not names:
+        print("no onnxruntime or openvino with onnx: rivals' frames are not checked")
+        return
+    out, frame = folder / "rivals.json", sample_frame(folder)
+    picture = ["--frame", frame] if frame else []
+    done = bench("--model", model, "--size", "257x193", "--measure", "frame", "--rounds", 1, "--iterations", 1,
+                 "--only", ",".join(["posenet-cpu", *names]), "--python", sys.executable, "--json", out,
+                 "--pause", 0, *picture)
+    print(done.stdout, done.stderr)
+    rows = {r["name"]: r for r in json.loads(out.read_text())["runtimes"]}
+    for name in names:
+        assert rows[name]["state"] == "timed", (name, rows[name].get("why"))
+        assert rows[name]["poses"] == rows["posenet-cpu"]["poses"], "another number of people"
+        assert rows[name]["pose_error"] < 0.01, (name, rows[name]["pose_error"])
+        assert max(rows[name]["error"]) < 1e-4
+
+
+def check_single():
+    """The single-person decoder of rivals, on heads whose answer is known."""
+    sys.path.insert(0, str(SOURCE / "bench" / "peers"))
+    import numpy as np
+    import _frame
+    heat, offset = np.full((9, 13, 17), -5, np.float32), np.zeros((9, 13, 34), np.float32)
+    for k in range(17):
+        heat[k % 9, k % 13, k] = offset[k % 9, k % 13, k + 17] = 1 + k / 4
+    (score, points), = _frame.Decoder((193, 129), True).single({"heatmaps": heat, "offsets": offset})
+    for k, (x, y, s) in enumerate(points):
+        assert (x, y) == (k % 13 * 16 + 1 + k / 4, k % 9 * 16), k
+        assert abs(s - 1 / (1 + np.exp(-1 - k / 4))) < 1e-6
+    assert abs(score - sum(p[2] for p in points) / 17) < 1e-9
+
+
+def check_roofline(model, folder):
+    out = folder / "roofline.json"
+    done = bench("--roofline", "--device", "cpu", "--only", "posenet-cpu", "--model", model, "--size", "65x65",
+                 "--iterations", 3, "--peers", SOURCE / "tests" / "bench_peers", "--json", out)
+    assert done.returncode == 0, done.stderr
+    raw = json.loads(out.read_text())
+    assert raw["kind"] == "roofline" and raw["copy_gbs"] > 0 and raw["matrix_gflops"] > 0
+    ops = [s["op"] for s in raw["steps"]]
+    assert ops[0] == "preprocess" and ops[-1] == "decode" and "conv" in ops
+    assert sum(s["steps"] for s in raw["steps"]) > 20, "steps are missing"
+    for s in raw["steps"]:
+        assert s["us"] > 0 and s["bytes"] > 0, s
+        least = max(s["flops"] / raw["matrix_gflops"], s["bytes"] / raw["copy_gbs"]) * 1e-3
+        assert abs(s["floor_us"] - least) <= 1e-6 * least, s
+        assert s["row"] in done.stdout
+    assert all(s["flops"] > 0 for s in raw["steps"] if s["op"] == "conv")
+
+
+def check_sweep(model, folder):
+    out = folder / "sweep.json"
+    common = ["--model", model, "--size", "65x65", "--rounds", 1, "--iterations", 2, "--json", out]
+    done = planted("--sweep", "sizes:33,65x49", "--only", "posenet-cpu,planted-same,planted-wrong", *common)
+    assert done.returncode == 0, done.stderr
+    points = json.loads(out.read_text())["points"]
+    assert [(p["width"], p["height"]) for p in points] == [(33, 33), (65, 49)]
+    for p in points:
+        assert [r["state"] for r in p["runtimes"]] == ["timed", "timed", "wrong result"], p
+        assert len(p["runtimes"][0]["samples_ms"]) == 2
+    done = planted("--sweep", "slots:1,3", "--only", "posenet-cpu,planted-same", *common)
+    assert done.returncode == 0, done.stderr
+    points = json.loads(out.read_text())["points"]
+    assert [(p["slots"], [r["name"] for r in p["runtimes"]]) for p in points] == \
+        [(1, ["posenet-cpu"]), (3, ["posenet-cpu"])], "slots are ours only"
+    assert all(len(p["runtimes"][0]["samples_ms"]) == 2 for p in points)
+
+
+def check_report(folder):
+    """Tables come from the raw results, and --check notices a table that does not."""
+    readme = folder / "README.md"
+    readme.write_text("<!-- bench: cpu -->\nold\n<!-- /bench -->\n<!-- bench: cuda-frame -->\n<!-- /bench -->\n")
+    results = folder / "results"
+    results.mkdir()
+    (results / "one.json").write_text((folder / "raw.json").read_text())
+
+    def report(*args):
+        return subprocess.run([sys.executable, SOURCE / "bench" / "report.py", "--readme", readme, "--results",
+                               results, *args], text=True, capture_output=True, check=False).returncode
+    assert report("--check") == 1
+    assert report() == 0
+    text = readme.read_text()
+    assert "planted-slow" in text and "129x129" in text and "wrong result" in text and "old" not in text
+    assert text.count("No run yet") == 1
+    assert report("--check") == 0
+
+
 def check_bad_usage(model):
     for args in (["--size", "257"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
-                 ["--model", model, "--only", "nobody"], ["--nonsense"], []):
+                 ["--model", model, "--only", "nobody"], ["--nonsense"],
+                 ["--model", model, "--sweep", "colours"], ["--model", model, "--sweep", "sizes:0"],
+                 ["--model", model, "--measure", "frame", "--frame", model], ["--measure", "dream"], []):
         done = bench(*args, "--peers", SOURCE / "tests" / "bench_peers", "--python", sys.executable)
         assert done.returncode == 2, f"{args}: exit {done.returncode}"
         assert done.stderr.strip(), f"{args}: no sentence"
@@ -76,7 +222,11 @@ def main():
         print("skipped: no model in $POSENET_MODELS")
         return 77
     with tempfile.TemporaryDirectory() as folder:
-        check_planted(model, pathlib.Path(folder))
+        folder = pathlib.Path(folder)
+        for check in (check_planted, check_frame, check_rivals_frame, check_roofline, check_sweep):
+            check(model, folder)
+        check_report(folder)
+    check_single()
     check_bad_usage(model)
     return 0
 

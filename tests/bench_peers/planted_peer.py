@@ -2,6 +2,7 @@
 
 planted-same   passes everything on         planted-slow     sleeps 50 ms a call
 planted-wrong  adds 1 % to one head         planted-absent   says that it is not installed
+planted-moved  puts every pose 40 pixels to the right, when poses are asked for
 planted-dead   ends in the middle of open   planted-babble   answers with something that is no JSON
 """
 import json
@@ -12,7 +13,7 @@ import time
 
 import numpy as np
 
-KINDS = ["same", "slow", "wrong", "absent", "dead", "babble"]
+KINDS = ["same", "slow", "wrong", "moved", "absent", "dead", "babble"]
 
 if sys.argv[1:] == ["--list"]:
     print(json.dumps({"variants": [{"name": "planted-" + k, "device": "cpu"} for k in KINDS]}))
@@ -38,7 +39,7 @@ for line in sys.stdin:
     engine.stdin.flush()
     reply = json.loads(engine.stdout.readline())
     command = json.loads(line)
-    if kind == "slow" and "ms" in reply:
+    if kind == "slow" and command["command"] == "time" and "ms" in reply:
         for i, ms in enumerate(reply["ms"]):
             start = time.perf_counter()
             time.sleep(0.05)
@@ -46,6 +47,10 @@ for line in sys.stdin:
     if kind == "wrong" and command["command"] == "infer":
         path = os.path.join(command["output"], "offsets.f32")
         (np.fromfile(path, np.float32) * np.float32(1.01)).tofile(path)
+    if kind == "moved":
+        for picture in reply.get("poses", []):
+            for pose in picture:
+                pose["keypoints"] = [[x + 40, y, score] for x, y, score in pose["keypoints"]]
     print(json.dumps(reply), flush=True)
 engine.stdin.close()
 engine.wait()
