@@ -150,8 +150,10 @@ part_soak() {
 part_speed() {
     for model in resnet50_16 mobilenet_v1_100_16 mobilenet_v1_075_16 resnet50_32; do
         network=${model%_*} stride=${model##*_} multiplier=''
-        case $network in mobilenet_v1_*) multiplier="--multiplier 0.${network##*_}" network=mobilenet_v1 ;; esac
-        [ "$model" = mobilenet_v1_100_16 ] && multiplier='--multiplier 1.0'
+        case $network in
+        mobilenet_v1_075) network=mobilenet_v1 multiplier='--multiplier 0.75' ;;
+        mobilenet_v1_100) network=mobilenet_v1 multiplier='--multiplier 1.00' ;;
+        esac
         # shellcheck disable=SC2086
         "$posenet" generate $network --stride "$stride" $multiplier --seed 1 "$out/$model.onnx" || return
         for precision in fp16 tf32 fp32; do
