@@ -80,6 +80,8 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
     int precision = one_of(text_of(command, "precision", "default"), precisions, 4);
     if (precision < 0) return failure("unknown precision");
     settings.precision = (posenet_precision)precision;
+    s->half = !s->on_cpu && (settings.precision == POSENET_PRECISION_FP16 ||
+                             settings.precision == POSENET_PRECISION_DEFAULT);
     s->frame = !strcmp(text_of(command, "measure", "network"), "frame");
     char why[WHY_BYTES];
     if (s->frame && !(s->pixels = frame_read(text_of(command, "frame", ""), why)))
@@ -127,6 +129,9 @@ static cJSON *command_infer(session *s, const cJSON *command)
     double start = now_ms();
     if (posenet_infer(s->engine, &s->input, s->heads)) return failure(posenet_last_error());
     double took = now_ms() - start;
+    if (!s->on_cpu && device_upload(s->device_input.data, s->input.data,
+                                    session_elements(&s->input) * sizeof(float)))
+        return failure("the input cannot be brought to the device");
     for (int i = 0; i < POSENET_HEADS; i++)
         if (write_floats(text_of(command, "output", "."), head_names[i], s->heads[i].data,
                          session_elements(&s->heads[i])))

@@ -9,6 +9,8 @@
 void session_close(session *s)
 {
     posenet_close(&s->engine);
+    device_release(s->device_input.data);
+    for (int i = 0; i < POSENET_HEADS; i++) device_release(s->device_heads[i].data);
     free(s->input.data);
     for (int i = 0; i < POSENET_HEADS; i++) free(s->heads[i].data);
     free(s->pixels);
@@ -30,6 +32,24 @@ static int tensor_new(posenet_tensor *t, int n, int height, int width, int chann
     return t->data ? 0 : -1;
 }
 
+/* Copies of the network's tensors on the device, heads in the type that the network computes in. */
+static int device_tensors(session *s)
+{
+    s->device_input = s->input;
+    s->device_input.on_device = 1;
+    s->device_input.data = device_memory(session_elements(&s->input) * sizeof(float));
+    if (!s->device_input.data) return -1;
+    for (int i = 0; i < POSENET_HEADS; i++) {
+        posenet_tensor *t = &s->device_heads[i];
+        *t = s->heads[i];
+        t->on_device = 1;
+        if (s->half) t->type = POSENET_TYPE_FP16;
+        t->data = device_memory(session_elements(t) * (s->half ? 2 : sizeof(float)));
+        if (!t->data) return -1;
+    }
+    return 0;
+}
+
 int session_buffers(session *s)
 {
     static const int channels[POSENET_HEADS] = {POSENET_PARTS, 2 * POSENET_PARTS, 2 * POSENET_EDGES,
@@ -41,6 +61,7 @@ int session_buffers(session *s)
         int h = (height - 1) / stride + 1, w = (width - 1) / stride + 1;
         if (tensor_new(&s->heads[i], s->batch, h, w, channels[i])) return -1;
     }
+    if (!s->on_cpu && device_tensors(s)) return -1;
     s->images = calloc((size_t)s->batch, sizeof *s->images);
     s->poses = calloc((size_t)s->batch * (size_t)s->max_poses, sizeof *s->poses);
     s->counts = calloc((size_t)s->batch, sizeof *s->counts);
@@ -78,7 +99,8 @@ posenet_status session_submit(session *s, const posenet_decode_options *options)
 
 posenet_status session_call(session *s)
 {
-    if (!s->frame) return posenet_infer(s->engine, &s->input, s->heads);
+    if (!s->frame && s->on_cpu) return posenet_infer(s->engine, &s->input, s->heads);
+    if (!s->frame) return posenet_infer(s->engine, &s->device_input, s->device_heads);
     posenet_status code = session_submit(s, NULL);
     return code == POSENET_OK ? posenet_wait(s->engine, s->poses, s->counts) : code;
 }

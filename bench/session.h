@@ -11,11 +11,12 @@ typedef struct session {
     posenet *engine;
     int frame; /* measures frames, not the network alone */
     int batch, slots, threads, max_poses;
-    int on_cpu;
+    int on_cpu, half;        /* half: computes in fp16 */
     unsigned char *pixels;   /* of the frame's file */
     void *filled[MAX_SLOTS]; /* lent buffers that hold them already */
     posenet_tensor input, heads[POSENET_HEADS];
-    double idle_mib; /* the process before open */
+    posenet_tensor device_input, device_heads[POSENET_HEADS]; /* CUDA only: what is timed */
+    double idle_mib;                                          /* the process before open */
     posenet_image *images;
     posenet_pose *poses;
     int *counts;
@@ -35,5 +36,17 @@ posenet_status session_submit(session *s, const posenet_decode_options *options)
 posenet_status session_call(session *s);
 
 void session_close(session *s);
+
+/* ---- device.c: memory of a GPU, where the build has CUDA
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Zeroed memory, or NULL. */
+void *device_memory(size_t bytes);
+
+/* From the host; 0 or -1. */
+int device_upload(void *to, const void *from, size_t bytes);
+
+/* NULL is fine. */
+void device_release(void *memory);
 
 #endif
