@@ -85,7 +85,7 @@ class Checks:
         r = run(*arguments, **options)
         lines = r.stderr.splitlines()
         self(r.returncode == 2 and r.stdout == '' and len(lines) == 1 and r.stderr.endswith('\n') and
-             words in r.stderr, '%s: exit %d, stdout %r, stderr %r, wanted "%s"' %
+             words.lower() in r.stderr.lower(), '%s: exit %d, stdout %r, stderr %r, wanted "%s"' %
              (arguments, r.returncode, r.stdout[:200], r.stderr[:500], words))
 
     def good(self, *arguments, **options):
