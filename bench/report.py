@@ -104,7 +104,8 @@ def save(figure, folder, name):
     folder.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     for ending in ("svg", "png"):
-        figure.savefig(folder / f"{name}.{ending}", dpi=120, metadata={"Date": None} if ending == "svg" else None)
+        undated = {"Date": None} if ending == "svg" else None
+        figure.savefig(folder / f"{name}.{ending}", dpi=120, metadata=undated)
 
 
 def draw_group(plot, raws, folder, name):
@@ -169,7 +170,8 @@ def draw_sweep(plot, raw, folder, name):
         axes.plot(*zip(*found), marker="o", label=runtime)
     axes.set_xlabel(labels[raw["over"]])
     axes.set_ylabel("ms an image")
-    axes.set_title(f"{raw['model']}, {raw['precision']}, {raw['measure']}, {raw['threads']} threads", fontsize=9)
+    axes.set_title(f"{raw['model']}, {raw['precision']}, {raw['measure']}, {raw['threads']} threads",
+                   fontsize=9)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     save(figure, folder, name)

@@ -1,4 +1,4 @@
-"""JAX (XLA) on CUDA: the ONNX file's nodes as one jitted function, NHWC convolutions, ahead-of-time compiled."""
+"""JAX (XLA) on CUDA: the ONNX file's nodes as one jitted function, compiled ahead of time."""
 import functools
 
 import numpy as np
