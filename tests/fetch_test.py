@@ -121,7 +121,8 @@ def main():
               'the lock file in the form of sha256sum')
         result = fetch('good')
         check(result.returncode == 0 and not server.requests, 'nothing is fetched twice')
-        check('fetched' in check.good('fetch', '--list').stdout, 'the list shows it')
+        listed = check.good('fetch', '--list', env={'POSENET_MODELS': 'models'})
+        check('fetched' in listed.stdout, 'the list shows it')
         check(run('run', '--model', path, '--help').returncode == 0, 'run takes it')
 
         # ---- a file that changes later
