@@ -1,8 +1,8 @@
 /* OP_MAX_POOL in fp32 on all cores: rows of channels, which the compiler turns into vectors. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "kernels/rows.h"
+#include "kernels/threaded.h"
 #include "kernels/threads.h"
 
 typedef struct pool_task {
@@ -59,34 +59,17 @@ static void compute(void *data, int index, int threads)
                        t->to + ((int64_t)row * width + column) * channels);
 }
 
-typedef struct pool_state {
-    int threads;
-} pool_state;
-
 static status prepare(const prepare_context *context, const network *net, work *w)
 {
-    const tensor *y = &net->tensors[net->steps[w->first].output];
-    pool_state *state = heap_array(1, sizeof *state);
-    if (!state) return STATUS_MEMORY;
-    state->threads = threads_resolve(context->threads);
-    if (state->threads > y->dims[AXIS_H]) state->threads = y->dims[AXIS_H];
-    w->state = state;
-    return STATUS_OK;
-}
-
-static void release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
+    return threaded_prepare(context, net->tensors[net->steps[w->first].output].dims[AXIS_H], w);
 }
 
 static status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
-    const pool_state *state = w->state;
     pool_task task = {&s->as.pool, &net->tensors[s->inputs[0]], &net->tensors[s->output],
                       tensor_at(net, s->inputs[0], r), tensor_at(net, s->output, r)};
-    threads_run(state->threads, compute, &task);
+    threads_run(threaded_count(w), compute, &task);
     return STATUS_OK;
 }
 
@@ -96,6 +79,6 @@ const row max_pool_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = release,
+    .release = threaded_release,
     .limit_because = "the largest of the same numbers",
 };
