@@ -70,16 +70,6 @@ static void expect_reals(const constant *c, const float *want, int64_t count)
     expect_integers(c, (const int64_t[]){__VA_ARGS__}, COUNT(((const int64_t[]){__VA_ARGS__})))
 #define EXPECT_REALS(c, ...)                                                                       \
     expect_reals(c, (const float[]){__VA_ARGS__}, COUNT(((const float[]){__VA_ARGS__})))
-#define DIMS(...)                                                                                  \
-    (const int64_t[])                                                                              \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-#define REALS(...)                                                                                 \
-    (const float[])                                                                                \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
 
 Test(fold, integers_as_twos_complement)
 {

@@ -7,6 +7,10 @@
 
 #include "loader/graph.h"
 
+/* Lists for the builders below. */
+#define DIMS(...)  ((const int64_t[]){__VA_ARGS__})
+#define REALS(...) ((const float[]){__VA_ARGS__})
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static inline graph *make_graph(void)

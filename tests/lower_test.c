@@ -19,17 +19,6 @@ static void teardown(void)
 
 TestSuite(lower, .init = setup, .fini = teardown);
 
-#define DIMS(...)                                                                                  \
-    (const int64_t[])                                                                              \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-#define REALS(...)                                                                                 \
-    (const float[])                                                                                \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
 Test(lower, nchw_input_lies_nhwc)
 {
     int x = make_input(g, "x", 4);

@@ -20,17 +20,6 @@ static void teardown(void)
 
 TestSuite(rewrite, .init = setup, .fini = teardown);
 
-#define DIMS(...)                                                                                  \
-    (const int64_t[])                                                                              \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-#define REALS(...)                                                                                 \
-    (const float[])                                                                                \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
 /* A 1x1 convolution from one channel to two: filters 1 and 2, biases 10 and 20. */
 static int two_channels(int x)
 {
