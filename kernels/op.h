@@ -225,6 +225,8 @@ typedef struct run {
     pose *poses;                   /* decode_params.max_poses an image */
     int *counts;                   /* one an image */
     void *stream;                  /* cudaStream_t for cuda rows, else NULL */
+    int programmatic; /* what comes before on the stream is a kernel, so one that waits for it by
+                         itself may start early (kernels/cuda/launch.cuh) */
 } run;
 
 /* ---- rows
@@ -246,6 +248,7 @@ typedef struct prepare_context {
 typedef struct work {
     const struct row *row;
     int first, count;       /* the steps it covers */
+    int variant;            /* which of the row's ways; see row.variants */
     void *state;            /* what prepare made; NULL is fine */
     size_t workspace_bytes; /* asked for by prepare: part of the arena while the work runs */
     size_t workspace;       /* offset into the arena, a multiple of 256; set by the arena planner */
@@ -254,12 +257,18 @@ typedef struct work {
 typedef struct row {
     const char *name;   /* the file's name without its ending: "conv_onednn" */
     device_kind device; /* ref rows also serve the cpu where nothing faster covers a step */
+    int least_compute;  /* cuda rows: the least compute capability, 80 for 8.0; 0: any */
 
     /* How many steps from `first` on this row computes as one (0: it does not). Only the last one's
      * output may be read from outside the run. Pure: looks at ops, params, dims and types. */
     int (*covers)(const network *net, int first, precision precision);
 
-    /* Makes w->state and sets w->workspace_bytes; may be NULL. May allocate and pack weights. */
+    /* How many ways the row has to compute the steps of `w` on this device (tile sizes, a library's
+     * algorithms), for the tuner to time; NULL: one. Way 0 is the row's own choice. */
+    int (*variants)(const prepare_context *context, const network *net, const work *w);
+
+    /* Makes w->state for way w->variant and sets w->workspace_bytes; may be NULL. May allocate and
+     * pack weights. STATUS_UNSUPPORTED where this device has no such way after all. */
     status (*prepare)(const prepare_context *context, const network *net, work *w);
 
     /* Computes the steps, or puts their computation on run->stream. Allocates nothing. */

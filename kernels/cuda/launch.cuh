@@ -1,0 +1,54 @@
+// Launching a kernel so that it may start while the one before it on the stream still runs.
+//
+//   __global__ void kernel(...)
+//   {
+//       ...                  // indices, loads of weights: nothing that another kernel writes
+//       wait_for_previous(); // every thread, before it touches what other kernels read or write
+//       ...
+//       let_next_start();    // optional, once most of the work is done
+//   }
+//   TRY(cuda_check(launch_kernel(r, kernel, blocks, threads, shared, arguments...), nodes));
+//
+// Waiting is for the whole of the previous kernel and what it wrote, whoever's kernel that is, so a
+// chain of such kernels keeps order. A kernel that does not wait is launched with <<<>>>.
+#ifndef POSENET_KERNELS_CUDA_LAUNCH_CUH
+#define POSENET_KERNELS_CUDA_LAUNCH_CUH
+
+#include <cuda_runtime.h>
+
+#include "kernels/op.h"
+
+__device__ inline void wait_for_previous()
+{
+#if __CUDA_ARCH__ >= 900
+    cudaGridDependencySynchronize();
+#endif
+}
+
+__device__ inline void let_next_start()
+{
+#if __CUDA_ARCH__ >= 900
+    cudaTriggerProgrammaticLaunchCompletion();
+#endif
+}
+
+// `r->programmatic` says whether it may start early. A row of several kernels passes a run of its
+// own with it set for all but the first.
+template <typename... Parameters, typename... Arguments>
+static cudaError_t launch_kernel(const run *r, void (*kernel)(Parameters...), dim3 blocks,
+                                 dim3 threads, size_t shared_bytes, Arguments... arguments)
+{
+    cudaLaunchAttribute early;
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = blocks;
+    config.blockDim = threads;
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = static_cast<cudaStream_t>(r->stream);
+    config.attrs = &early;
+    config.numAttrs = r->programmatic ? 1 : 0;
+    return cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+}
+
+#endif
