@@ -4,7 +4,9 @@
 #   bench/gpu_session.sh OUT PART...
 #
 # PART: check (every CUDA row against ref; the decoders), poses (against golden data), validate (step
-# by step), resnet (heads against ref), sanitize, faults, soak, speed.
+# by step), resnet (heads against ref), memcheck, racecheck, initcheck, synccheck (compute-sanitizer's
+# tools; racecheck takes four minutes), faults, soak, speed. Parts may run side by side, each with an OUT
+# of its own; soak (it watches the device's memory) and speed want the GPU to themselves.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
 # POSENET_MODELS the models. Logs go to OUT, a table of results to stdout.
 set -u
@@ -26,16 +28,18 @@ checks="$POSENET_BUILD/tests/cuda"
 posenet="$POSENET_BUILD/tools/posenet"
 compare="$POSENET_SHARED/tools/compare_poses.py"
 
+# report NAME STATUS: one line about the step whose output is OUT/NAME.txt.
+report() {
+    [ "$2" = 0 ] || failures=$((failures + 1))
+    printf '%-28s exit %d: %s\n' "$1" "$2" "$(tail -n 1 "$out/$1.txt")"
+}
+
 # step NAME SECONDS COMMAND...: the command's output in OUT/NAME.txt, one line here.
 step() {
     name=$1 limit=$2
     shift 2
-    start=$(date +%s)
     timeout "$limit" "$@" >"$out/$name.txt" 2>&1
-    code=$?
-    [ $code = 0 ] || failures=$((failures + 1))
-    printf '%-28s exit %d, %d s: %s\n' "$name" $code $(($(date +%s) - start)) \
-        "$(tail -n 1 "$out/$name.txt")"
+    report "$name" $?
 }
 
 part_check() {
@@ -168,17 +172,20 @@ part_speed() {
 }
 
 # Every kernel of ours over the small cases, and a run of each model, where cuDNN and cuBLASLt run too.
-part_sanitize() {
-    for tool in memcheck racecheck initcheck synccheck; do
-        watch="compute-sanitizer --tool $tool --error-exitcode 9"
-        step "${tool}_kernels" 60 $watch "$kernel_check" --filter _cuda --skip layer
-        step "${tool}_decode" 40 $watch "$checks/decode_check" --sets 42
-        for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
-            step "${tool}_${model%%_*}" 40 $watch "$posenet" run --device cuda --json /dev/null \
-                --model $model --size 65x65 "$POSENET_SHARED/images/couple.jpg"
-        done
+sanitize() {
+    tool=$1
+    watch="compute-sanitizer --tool $tool --error-exitcode 9"
+    step "${tool}_kernels" 300 $watch "$kernel_check" --filter _cuda --skip layer
+    step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
+    for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
+        step "${tool}_${model%%_*}" 60 $watch "$posenet" run --device cuda --json /dev/null \
+            --model $model --size 65x65 "$POSENET_SHARED/images/couple.jpg"
     done
 }
+part_memcheck() { sanitize memcheck; }
+part_racecheck() { sanitize racecheck; }
+part_initcheck() { sanitize initcheck; }
+part_synccheck() { sanitize synccheck; }
 
 for part in "$@"; do
     "part_$part"
