@@ -26,6 +26,7 @@ except ImportError as error:
 
 SIZES = ((257, 257), (385, 225))
 LIMIT = 1e-4
+HALF_LIMIT = 5e-3
 NETWORKS = [('resnet50', '1.00')] + [('mobilenet_v1', m) for m in ('0.50', '0.75', '1.00', '1.01')]
 STRIDES = (8, 16, 32)
 FORMS = ('nchw', 'tf2onnx-nhwc', 'torch-bn', 'tfjs 4', 'tfjs 2', 'tfjs 1')
@@ -221,6 +222,21 @@ def variants(check):
                 check(error <= LIMIT, '%s %s: %s is off by %g' % (network, arguments, head, error))
 
 
+def half_precision(check):
+    """What tells a right fp16 engine from a wrong one: rounding the weights to fp16 hardly moves the heads."""
+    picture = pixels(*SIZES[0])
+    for network, multiplier in (('resnet50', '1.00'), ('mobilenet_v1', '0.50')):
+        generate(network, multiplier, 32, 'nchw', 'model.onnx')
+        exact, rounded = onnx.load('model.onnx'), onnx.load('model.onnx')
+        for tensor in rounded.graph.initializer:
+            half = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(half.astype(np.float32), tensor.name))
+        x = normalised(network, picture)
+        for head, a, b in zip(HEADS, Reference(rounded, x).run(x), Reference(exact, x).run(x)):
+            error = float(np.linalg.norm(a - b) / np.linalg.norm(b))
+            check(error <= HALF_LIMIT, '%s with weights in fp16: %s is off by %g' % (network, head, error))
+
+
 def chosen(full):
     rows = [(n, m, s, f) for n, m in NETWORKS for s in STRIDES for f in FORMS]
     if full:
@@ -264,6 +280,7 @@ def main():
     with Checks() as check:
         extremes(check)
         variants(check)
+        half_precision(check)
         pictures = {}
         for size in SIZES:
             picture = pixels(*size)
