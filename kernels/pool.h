@@ -15,6 +15,10 @@
 
 #include "kernels/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct pool pool;
 
 enum { POOL_ALIGNMENT = 64 }; /* of every array, in bytes: a cache line, and what wide loads like */
@@ -46,4 +50,7 @@ void *heap_array(size_t count, size_t size) STATUS_MUST_CHECK;
  * updated. On failure both stay as they were. */
 status heap_grow(void **array, size_t *capacity, size_t needed, size_t size) STATUS_MUST_CHECK;
 
+#ifdef __cplusplus
+}
+#endif
 #endif
