@@ -16,6 +16,7 @@ static const char usage[] =
     "  --skip TEXT    none of those whose family or name contains TEXT\n"
     "  --threads N    host threads of cpu rows (default: every core)\n"
     "  --time         also times what passed: median microseconds\n"
+    "  --ways         every way that a row has (tiles, algorithms), not only its own choice\n"
     "  --list         prints rows and cases, computes nothing\n"
     "  --json         one JSON object a line instead of text\n"
     "  --model NAME   times the layers of resnet50 or mobilenet_v1_{050,075,100} instead\n"
@@ -24,7 +25,7 @@ static const char usage[] =
 typedef struct options {
     uint64_t seed;
     const char *filter, *case_filter, *skip;
-    int threads, time, list, json;
+    int threads, time, ways, list, json;
     timing_model model;
 } options;
 
@@ -65,12 +66,13 @@ static void report(const options *o, const row *r, const variant *v, const char 
                judged ? judged->worst : 0, microseconds);
 }
 
-/* One row on one case. */
-static status check_row(const options *o, const trial *t, const timing_case *c, const variant *v,
-                        const row *r, tally *counts)
+/* One way of a row on one case. */
+static status check_way(const options *o, const trial *t, const timing_case *c, const variant *v,
+                        const row *r, int way, tally *counts)
 {
-    char name[160];
-    snprintf(name, sizeof name, "%s %s", c->family->name, t->p->name);
+    char name[160], number[24] = "";
+    if (way > 0) snprintf(number, sizeof number, ", way %d", way);
+    snprintf(name, sizeof name, "%s %s%s", c->family->name, t->p->name, number);
     if (device_of(r)->missing) {
         counts->skipped++;
         report(o, r, v, name, "skipped", NULL, 0);
@@ -78,16 +80,26 @@ static status check_row(const options *o, const trial *t, const timing_case *c, 
     }
     verdict judged;
     double microseconds = 0;
-    TRY(trial_judge(t, r, v->precision, o->threads, &judged));
+    TRY(trial_judge(t, r, way, v->precision, o->threads, &judged));
     if (judged.skipped) {
         counts->skipped++;
         report(o, r, v, name, "skipped", NULL, 0);
         return STATUS_OK;
     }
-    if (judged.passed && o->time) TRY(timing_measure(c, r, &microseconds));
+    if (judged.passed && o->time) TRY(timing_measure(c, r, way, &microseconds));
     counts->passed += judged.passed;
     counts->failed += !judged.passed;
     report(o, r, v, name, judged.passed ? "passed" : "failed", &judged, microseconds);
+    return STATUS_OK;
+}
+
+static status check_row(const options *o, const trial *t, const timing_case *c, const variant *v,
+                        const row *r, tally *counts)
+{
+    int ways = 1;
+    if (o->ways && !device_of(r)->missing)
+        ways = session_variants(t->p, v->precision, o->threads, r);
+    for (int way = 0; way < ways; way++) TRY(check_way(o, t, c, v, r, way, counts));
     return STATUS_OK;
 }
 
@@ -156,9 +168,9 @@ static void count_uncovered(const options *o, tally *counts)
 
 static int parse_switch(options *o, const char *name)
 {
-    int *const places[] = {&o->time, &o->list, &o->json, &o->model.brief};
-    static const char *const names[] = {"--time", "--list", "--json", "--brief"};
-    for (int i = 0; i < 4; i++)
+    int *const places[] = {&o->time, &o->ways, &o->list, &o->json, &o->model.brief};
+    static const char *const names[] = {"--time", "--ways", "--list", "--json", "--brief"};
+    for (int i = 0; i < 5; i++)
         if (strcmp(name, names[i]) == 0) return *places[i] = 1;
     return 0;
 }

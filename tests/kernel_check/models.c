@@ -175,7 +175,7 @@ static status run_model(const timing_model *m, problem *p)
     for (int first = 0; first < p->net.step_count; first += counts[count++])
         rows[count] = choose(p, first, m->filter, &counts[count]);
     status done =
-        session_open(&s, p, &l, device_host(), PRECISION_FP32, m->threads, rows, counts, count);
+        session_open(&s, p, &l, device_host(), PRECISION_FP32, m->threads, rows, counts, count, 0);
     if (done == STATUS_OK) done = time_works(&s, m);
     session_close(&s);
     return done;

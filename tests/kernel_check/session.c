@@ -68,14 +68,14 @@ status layout_make(problem *p, layout *l)
 
 /* Prepares all works; their workspaces share the space behind the layout. */
 static status prepare(session *s, precision precision, int threads, const row *const *rows,
-                      const int *counts, int row_count)
+                      const int *counts, int row_count, int variant)
 {
     prepare_context context = {precision, threads, s->packs, s->device->context};
     size_t most = 0;
     int first = 0;
     for (int i = 0; i < row_count; i++) {
         work *w = &s->works[i];
-        *w = (work){.row = rows[i], .first = first, .count = counts[i]};
+        *w = (work){.row = rows[i], .first = first, .count = counts[i], .variant = variant};
         s->work_count = i + 1;
         if (rows[i]->prepare) TRY(rows[i]->prepare(&context, &s->p->net, w));
         w->workspace = s->l->end;
@@ -116,11 +116,11 @@ static void *within(const session *s, size_t offset)
 
 status session_open(session *s, const problem *p, const layout *l, const check_device *device,
                     precision precision, int threads, const row *const *rows, const int *counts,
-                    int row_count)
+                    int row_count, int variant)
 {
     *s = (session){.p = p, .l = l, .device = device};
     TRY(pack_cache_new(device->packs, &s->packs));
-    TRY(prepare(s, precision, threads, rows, counts, row_count));
+    TRY(prepare(s, precision, threads, rows, counts, row_count, variant));
     void *memory = NULL;
     TRY(device->allocate(s->bytes, &memory));
     s->memory = memory;
@@ -132,6 +132,13 @@ status session_open(session *s, const problem *p, const layout *l, const check_d
                    .counts = within(s, l->counts),
                    .stream = device->stream};
     return STATUS_OK;
+}
+
+int session_variants(const problem *p, precision precision, int threads, const row *candidate)
+{
+    prepare_context context = {precision, threads, NULL, device_of(candidate)->context};
+    work w = {.row = candidate, .count = p->net.step_count};
+    return candidate->variants ? candidate->variants(&context, &p->net, &w) : 1;
 }
 
 status session_enqueue_one(session *s, int index)

@@ -38,11 +38,15 @@ typedef struct session {
     run run;
 } session;
 
-/* Prepares `rows[i]` for `counts[i]` steps each, one after the other from the first step on, and
- * puts the block on the device. On failure too, session_close releases everything. */
+/* Prepares way `variant` of `rows[i]` for `counts[i]` steps each, one after the other from the
+ * first step on, and puts the block on the device. On failure too, session_close releases
+ * everything. */
 status session_open(session *s, const problem *p, const layout *l, const check_device *device,
                     precision precision, int threads, const row *const *rows, const int *counts,
-                    int row_count) STATUS_MUST_CHECK;
+                    int row_count, int variant) STATUS_MUST_CHECK;
+
+/* How many ways `candidate` has to compute all steps of the problem. */
+int session_variants(const problem *p, precision precision, int threads, const row *candidate);
 
 /* Puts every work, or one of them, on the device. */
 status session_enqueue(session *s) STATUS_MUST_CHECK;

@@ -31,13 +31,14 @@ typedef struct copy {
     session s;
 } copy;
 
-static status open_copy(const timing_case *c, const row *candidate, int which, copy *out)
+static status open_copy(const timing_case *c, const row *candidate, int variant, int which,
+                        copy *out)
 {
     TRY(problem_new(c->seed + (uint64_t)which, c->type, &out->p));
     TRY(c->family->build(out->p, c->index));
     TRY(layout_make(out->p, &out->l));
     return session_open(&out->s, out->p, &out->l, device_of(candidate), c->precision, c->threads,
-                        &candidate, &out->p->net.step_count, 1);
+                        &candidate, &out->p->net.step_count, 1, variant);
 }
 
 static status measure(copy *copies, double *microseconds)
@@ -57,12 +58,12 @@ static status measure(copy *copies, double *microseconds)
     return STATUS_OK;
 }
 
-status timing_measure(const timing_case *c, const row *candidate, double *microseconds)
+status timing_measure(const timing_case *c, const row *candidate, int variant, double *microseconds)
 {
     copy copies[COPIES] = {{0}};
     status done = STATUS_OK;
     for (int i = 0; i < COPIES && done == STATUS_OK; i++)
-        done = open_copy(c, candidate, i, &copies[i]);
+        done = open_copy(c, candidate, variant, i, &copies[i]);
     if (done == STATUS_OK) done = measure(copies, microseconds);
     for (int i = 0; i < COPIES; i++) {
         session_close(&copies[i].s);

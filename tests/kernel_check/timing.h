@@ -21,9 +21,10 @@ typedef struct timing_case {
     int threads;
 } timing_case;
 
-/* Median microseconds of `candidate` on the case. Several copies with weights and tensors of their
- * own take turns, so that caches are not warmer than in a network. */
-status timing_measure(const timing_case *c, const row *candidate, double *microseconds);
+/* Median microseconds of way `variant` of `candidate` on the case. Several copies with weights and
+ * tensors of their own take turns, so that caches are not warmer than in a network. */
+status timing_measure(const timing_case *c, const row *candidate, int variant,
+                      double *microseconds);
 
 /* Times a model's convolutions one after another with the rows of the CPU (or only those whose
  * names contain `filter`, where one covers), and prints a line a row call and the sum. */

@@ -31,7 +31,7 @@ status trial_open(trial *t, problem *p)
     }
     session s;
     status done = session_open(&s, p, &t->l, device_host(), PRECISION_FP32, 1, rows, counts,
-                               p->net.step_count);
+                               p->net.step_count, 0);
     if (done == STATUS_OK) done = session_enqueue(&s);
     if (done == STATUS_OK) done = session_result(&s, &t->want);
     session_close(&s);
@@ -164,14 +164,14 @@ static status compare(const trial *t, const session *s, const row *candidate, pr
     return compare_rest(t, s, got, v);
 }
 
-status trial_judge(const trial *t, const row *candidate, precision precision, int threads,
-                   verdict *out)
+status trial_judge(const trial *t, const row *candidate, int variant, precision precision,
+                   int threads, verdict *out)
 {
     *out = (verdict){.passed = 1};
     session s;
     unsigned char *got = NULL;
     status done = session_open(&s, t->p, &t->l, device_of(candidate), precision, threads,
-                               &candidate, &t->p->net.step_count, 1);
+                               &candidate, &t->p->net.step_count, 1, variant);
     out->skipped = done == STATUS_DEVICE && candidate->device != DEVICE_CUDA;
     if (done == STATUS_OK) done = session_enqueue(&s);
     if (done == STATUS_OK) done = session_result(&s, &got);

@@ -22,9 +22,10 @@ typedef struct verdict {
     char text[512]; /* what is wrong, if it did not pass */
 } verdict;
 
-/* Computes the problem with `candidate`, which covers all of its steps, and compares. Fails only
- * for want of memory or the like; a row that refuses or breaks is a verdict. */
-status trial_judge(const trial *t, const row *candidate, precision precision, int threads,
-                   verdict *out) STATUS_MUST_CHECK;
+/* Computes the problem with way `variant` of `candidate`, which covers all of its steps, and
+ * compares. Fails only for want of memory or the like; a row that refuses or breaks is a verdict.
+ */
+status trial_judge(const trial *t, const row *candidate, int variant, precision precision,
+                   int threads, verdict *out) STATUS_MUST_CHECK;
 
 #endif
