@@ -36,6 +36,7 @@ const row *const all_rows[] = {
     &decode_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
+    &conv_mma_cuda,
     &conv_cublaslt,
 #ifdef POSENET_HAVE_CUDNN
     &conv_cudnn,

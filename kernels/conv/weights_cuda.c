@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/element.h"
+
 typedef struct weights {
     const void *filter;
     const void *bias;
@@ -74,4 +76,32 @@ conv_arguments conv_cuda_arguments(const work *w, const network *net, const run 
     memcpy(a.pads, p->pads, sizeof a.pads);
     a.act = p->act;
     return a;
+}
+
+static size_t rounded(size_t count, size_t multiple)
+{
+    return (count + multiple - 1) / multiple * multiple;
+}
+
+static void write_fragments(const void *user, void *host, size_t bytes)
+{
+    const conv_params *p = user;
+    size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], depth = (size_t)p->in_channels;
+    size_t all = rounded(taps * depth, 64);
+    uint16_t *to = host;
+    for (size_t at = 0; at < bytes / sizeof *to; at++) {
+        size_t half = at % 8, lane = at / 8 % 32, block = at / 256;
+        size_t channel = block / (all / 16) * 16 + half / 4 * 8 + lane / 4;
+        size_t k = block % (all / 16) * 16 + half / 2 % 2 * 8 + lane % 4 * 2 + half % 2;
+        if (channel >= (size_t)p->out_channels || k >= taps * depth) continue; /* already zero */
+        to[at] = float_to_half(p->filter[(channel * depth + k % depth) * taps + k / depth]);
+    }
+}
+
+status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p, void **out)
+{
+    size_t k = (size_t)p->kernel[0] * (size_t)p->kernel[1] * (size_t)p->in_channels;
+    size_t count = rounded((size_t)p->out_channels, 128) * rounded(k, 64);
+    const pack_key key = {"conv_fragments", p->filter, NULL, 0};
+    return cuda_pack(context, &key, count * sizeof(uint16_t), write_fragments, p, out);
 }

@@ -20,6 +20,12 @@ status conv_cuda_prepare(const prepare_context *context, const network *net,
                          work *w) STATUS_MUST_CHECK;
 void conv_cuda_release(work *w);
 
+/* The filter as fp16 matrix fragments (kernels/cuda/mma.cuh): k = (kernel y, kernel x, input
+ * channel), padded with zeros to steps of 64, channels to 128;
+ * [channel / 16][k / 16][lane][8 halves: b0, b1 of 8 channels, b0, b1 of the next 8]. */
+status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p,
+                                void **out) STATUS_MUST_CHECK;
+
 /* Everything a kernel needs, passed by value. */
 typedef struct conv_arguments {
     const void *x, *residual;   /* residual: NULL, or y's dims */

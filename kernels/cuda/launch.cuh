@@ -33,22 +33,38 @@ __device__ inline void let_next_start()
 }
 
 // `r->programmatic` says whether it may start early. A row of several kernels passes a run of its
-// own with it set for all but the first.
+// own with it set for all but the first. `cluster`: blocks of a thread-block cluster (compute
+// capability 9.0 on where it is not 1).
 template <typename... Parameters, typename... Arguments>
-static cudaError_t launch_kernel(const run *r, void (*kernel)(Parameters...), dim3 blocks,
-                                 dim3 threads, size_t shared_bytes, Arguments... arguments)
+static cudaError_t launch_clusters(const run *r, void (*kernel)(Parameters...), dim3 cluster,
+                                   dim3 blocks, dim3 threads, size_t shared_bytes,
+                                   Arguments... arguments)
 {
-    cudaLaunchAttribute early;
-    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchAttribute attributes[2];
     cudaLaunchConfig_t config = {};
     config.gridDim = blocks;
     config.blockDim = threads;
     config.dynamicSmemBytes = shared_bytes;
     config.stream = static_cast<cudaStream_t>(r->stream);
-    config.attrs = &early;
-    config.numAttrs = r->programmatic ? 1 : 0;
+    config.attrs = attributes;
+    if (r->programmatic) {
+        attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
+    }
+    if (cluster.x * cluster.y * cluster.z > 1) {
+        attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
+        attributes[config.numAttrs].val.clusterDim.x = cluster.x;
+        attributes[config.numAttrs].val.clusterDim.y = cluster.y;
+        attributes[config.numAttrs++].val.clusterDim.z = cluster.z;
+    }
     return cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+}
+
+template <typename... Parameters, typename... Arguments>
+static cudaError_t launch_kernel(const run *r, void (*kernel)(Parameters...), dim3 blocks,
+                                 dim3 threads, size_t shared_bytes, Arguments... arguments)
+{
+    return launch_clusters(r, kernel, dim3(1), blocks, threads, shared_bytes, arguments...);
 }
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "family.h"
 
-typedef enum extra { NO_EXTRA = 0, NO_BIAS = 1, RESIDUAL = 2 } extra;
+/* FP32_OUT: the output stays fp32 whatever the input's type, as the heads do. */
+typedef enum extra { NO_EXTRA = 0, NO_BIAS = 1, RESIDUAL = 2, FP32_OUT = 4 } extra;
 typedef enum clamp { LINEAR, RELU, RELU6, BAND, SIGMOID } clamp;
 
 typedef struct conv_case {
@@ -60,6 +61,10 @@ static const conv_case conv_cases[] = {
     {1, 9, 9, 16, 16, 16, {3, 3}, {1, 1}, {1, 1}, {0, 0, 0, 0}, SIGMOID, NO_EXTRA},
     {1, 4, 4, 8, 8, 1, {3, 3}, {3, 3}, {1, 1}, {0, 0, 0, 0}, RELU, NO_EXTRA},
     {1, 4, 4, 8, 8, 1, {3, 3}, {1, 1}, {1, 1}, {2, 2, 2, 2}, RELU, NO_EXTRA},
+    {1, 7, 9, 192, 136, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, RELU, RESIDUAL},
+    {2, 12, 9, 72, 200, 1, {3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}, RELU6, NO_EXTRA},
+    {1, 9, 7, 512, 115, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, LINEAR, FP32_OUT},
+    {1, 17, 9, 24, 72, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, SIGMOID, FP32_OUT},
 };
 
 static activation activation_of(clamp act)
@@ -77,11 +82,12 @@ static activation activation_of(clamp act)
 static void name(problem *p, const conv_case *c)
 {
     static const char *const acts[] = {"", " relu", " relu6", " band", " sigmoid"};
-    snprintf(p->name, sizeof p->name, "%dx%dx%dx%d->%d/%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d%s%s%s",
-             c->n, c->h, c->w, c->ins, c->outs, c->groups, c->kernel[0], c->kernel[1], c->stride[0],
-             c->stride[1], c->dilation[0], c->dilation[1], c->pads[0], c->pads[1], c->pads[2],
-             c->pads[3], acts[c->act], c->extras & NO_BIAS ? " no-bias" : "",
-             c->extras & RESIDUAL ? " residual" : "");
+    snprintf(p->name, sizeof p->name,
+             "%dx%dx%dx%d->%d/%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d%s%s%s%s", c->n, c->h, c->w,
+             c->ins, c->outs, c->groups, c->kernel[0], c->kernel[1], c->stride[0], c->stride[1],
+             c->dilation[0], c->dilation[1], c->pads[0], c->pads[1], c->pads[2], c->pads[3],
+             acts[c->act], c->extras & NO_BIAS ? " no-bias" : "",
+             c->extras & RESIDUAL ? " residual" : "", c->extras & FP32_OUT ? " fp32-out" : "");
 }
 
 static status append(problem *p, int x, const conv_case *c, int *out)
@@ -93,8 +99,10 @@ static status append(problem *p, int x, const conv_case *c, int *out)
                           .pads = {c->pads[0], c->pads[1], c->pads[2], c->pads[3]},
                           .out_channels = c->outs,
                           .act = activation_of(c->act)};
-    return problem_conv(p, x, params, !(c->extras & NO_BIAS),
-                        c->extras & RESIDUAL ? PROBLEM_NEW_TENSOR : PROBLEM_NO_TENSOR, out);
+    TRY(problem_conv(p, x, params, !(c->extras & NO_BIAS),
+                     c->extras & RESIDUAL ? PROBLEM_NEW_TENSOR : PROBLEM_NO_TENSOR, out));
+    if (c->extras & FP32_OUT) p->tensors[*out].type = TYPE_FP32;
+    return STATUS_OK;
 }
 
 static status build(problem *p, int index)
