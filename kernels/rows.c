@@ -34,6 +34,7 @@ const row *const all_rows[] = {
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,
+    &depthwise_pointwise_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
     &conv_mma_cuda,
