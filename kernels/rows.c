@@ -34,6 +34,8 @@ const row *const all_rows[] = {
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,
+    &conv_max_pool_cuda,
+    &conv_root_mma_cuda,
     &depthwise_pointwise_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,

@@ -1,0 +1,25 @@
+// The network's first convolution on fp16 tensors: see root.cuh.
+#include "kernels/conv/root_plan.cuh"
+#include "kernels/rows.h"
+
+static int covers(const network *net, int first, precision)
+{
+    return root_covers(net, first);
+}
+
+extern "C" const row conv_root_mma_cuda = {
+    .name = "conv_root_mma_cuda",
+    .device = DEVICE_CUDA,
+    .least_compute = 80,
+    .covers = covers,
+    .variants = root_variants<false>,
+    .prepare = root_prepare<false>,
+    .enqueue = root_enqueue<false>,
+    .release = root_release,
+    .estimate = nullptr,
+    .limit = 0,
+    .limit_fp16 = 2e-3,
+    .limit_because =
+        "the filter is rounded to fp16, up to 168 products are added in fp32, then one "
+        "rounding to the type",
+};

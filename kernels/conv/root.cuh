@@ -1,0 +1,255 @@
+// The network's first convolution on the tensor cores, and the max pooling after it in one kernel.
+//
+// With 3 input channels a line of the filter is a short run of neighbouring halves in memory (21 of
+// a 7x7 filter), so k goes line by line, each padded to a multiple of 8: nothing is padded to 8
+// channels, and a fragment of x is read from the input patch as it lies in memory.
+//
+//   filter    in registers, each warp the fragments of its output channels: loaded once, before the
+//             kernel waits for the one before it
+//   patch     the lines of x under the block's tile, in shared memory, zero outside the tensor
+//   results   what the convolution gives for the tile, in shared memory as fp16
+//   y         the results, 16 bytes a thread, or the largest of each pooling window of them
+//
+// Blocks stay and take tile after tile. Pooled tiles overlap by a row and a column of results,
+// which both blocks compute.
+#ifndef POSENET_KERNELS_CONV_ROOT_CUH
+#define POSENET_KERNELS_CONV_ROOT_CUH
+
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/mma.cuh"
+#include "kernels/max_pool/largest.cuh"
+
+enum { ROOT_THREADS = 256, ROOT_WARPS = ROOT_THREADS / 32, ROOT_MOST_CHANNELS = 64 };
+enum { ROOT_POOL_KERNEL = 3, ROOT_POOL_STRIDE = 2 };
+
+// The block's share of y, and what follows from it; lengths in 4-byte words.
+struct root_tile {
+    int height, width;                  // of y
+    int conv_height, conv_width;        // results
+    unsigned per_width, per_conv_width; // to divide by these: root_reciprocal
+    int patch_height, patch_words, patch_pitch;
+    int patch_shift;  // log2 of the times 32 words that a line of the patch takes
+    int results_at;   // behind the patch
+    int result_pitch; // from pixel to pixel
+};
+
+struct root_arguments {
+    const __half *x;
+    const uint4 *filter; // root_filter_write's
+    const float *bias;   // or NULL
+    __half *y;
+    int height, width, depth;             // of x
+    int conv_height, conv_width;          // of the convolution's output
+    int out_height, out_width, channels;  // of y
+    int stride[2], pads[2], pool_pads[2]; // pads: top, left
+    float low, high;
+    root_tile tile;
+    int tiles_down, tiles_across, tiles; // tiles: of all pictures
+};
+
+// i / width, where i * width < 2^16: i * root_reciprocal(width) / 2^16.
+static inline unsigned root_reciprocal(int width)
+{
+    return (1u << 16) / width + 1;
+}
+
+__device__ inline int root_quotient(int i, unsigned reciprocal)
+{
+    return static_cast<unsigned>(i) * reciprocal >> 16;
+}
+
+// sums += a b, 16x8 += 16x8 times 8x8: the first half of mma.cuh's multiply_add.
+__device__ inline void root_multiply_half(float (&sums)[4], const unsigned (&a)[4], unsigned b)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, "
+                 "{%6}, {%0, %1, %2, %3};"
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b));
+#endif
+}
+
+// LINES filter lines of PARTS * 8 halves; a warp computes FRAGMENTS * 8 channels.
+template <int LINES_, int PARTS_, int FRAGMENTS_, bool POOL_> struct root_shape {
+    static constexpr int LINES = LINES_, PARTS = PARTS_, FRAGMENTS = FRAGMENTS_;
+    static constexpr bool POOL = POOL_;
+    static constexpr int RUNS = LINES * PARTS; // of 8 k
+    static constexpr int VECTORS = (RUNS * FRAGMENTS + 3) / 4;
+    static constexpr int REACH = POOL ? ROOT_POOL_KERNEL : 1, APART = POOL ? ROOT_POOL_STRIDE : 1;
+};
+
+// `top` and `left`: of the patch in picture `n`. Halves one by one: a line may begin at any.
+__device__ inline void root_load_patch(const root_arguments &a, unsigned *patch, int n, int top,
+                                       int left)
+{
+    const int batch = 4; // words under way at a time
+    int lane = threadIdx.x % 32, line = a.width * a.depth;
+    int items = a.tile.patch_height << a.tile.patch_shift;
+    for (int first = threadIdx.x / 32; first < items; first += ROOT_WARPS * batch) {
+        unsigned short low[batch], high[batch];
+#pragma unroll
+        for (int i = 0; i < batch; i++) {
+            int item = first + i * ROOT_WARPS, y = top + (item >> a.tile.patch_shift);
+            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
+            int at = left * a.depth + word * 2; // in the line
+            bool inside = item < items && word < a.tile.patch_words &&
+                          static_cast<unsigned>(y) < static_cast<unsigned>(a.height);
+            const unsigned short *from =
+                reinterpret_cast<const unsigned short *>(a.x) + (n * a.height + y) * line + at;
+            low[i] = high[i] = 0;
+            if (inside && static_cast<unsigned>(at) < static_cast<unsigned>(line)) low[i] = from[0];
+            if (inside && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line))
+                high[i] = from[1];
+        }
+#pragma unroll
+        for (int i = 0; i < batch; i++) {
+            int item = first + i * ROOT_WARPS, row = item >> a.tile.patch_shift;
+            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
+            if (item < items && word < a.tile.patch_words)
+                patch[row * a.tile.patch_pitch + word] = low[i] | static_cast<unsigned>(high[i])
+                                                                      << 16;
+        }
+    }
+}
+
+__device__ inline float root_clamp(const root_arguments &a, float x)
+{
+    if (x < a.low) x = a.low;
+    if (x > a.high) x = a.high;
+    return x;
+}
+
+// Sums of 16 pixels: lane l has those of pixels l / 4 (in[0]) and l / 4 + 8 (in[1]), whose patch
+// begins there.
+template <typename S>
+__device__ void root_multiply(float (&sums)[S::FRAGMENTS][4],
+                              const unsigned (&filter)[S::VECTORS * 4], const unsigned *const in[2],
+                              int pitch)
+{
+#pragma unroll
+    for (int run = 0; run < S::RUNS; run += 2) {
+        unsigned x[4];
+        const bool whole = run + 1 < S::RUNS;
+#pragma unroll
+        for (int i = 0; i < 1 + whole; i++) {
+            int at = (run + i) / S::PARTS * pitch + (run + i) % S::PARTS * 4;
+            x[i * 2] = in[0][at];
+            x[i * 2 + 1] = in[1][at];
+        }
+#pragma unroll
+        for (int f = 0; f < S::FRAGMENTS; f++) {
+            const unsigned *b = filter + run * S::FRAGMENTS + f;
+            if (whole)
+                multiply_add(sums[f], x, b[0], b[S::FRAGMENTS]);
+            else
+                root_multiply_half(sums[f], x, b[0]);
+        }
+    }
+}
+
+// All results of the tile whose first is the convolution's (y, x). Results outside the
+// convolution's output lose against any other in pooling.
+template <typename S>
+__device__ void root_convolve(const root_arguments &a, const unsigned (&filter)[S::VECTORS * 4],
+                              const unsigned *patch, const float *bias, __half2 *results, int y,
+                              int x)
+{
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int shares = a.channels / (S::FRAGMENTS * 8), share = warp % shares; // of the channels
+    int pixels = a.tile.conv_height * a.tile.conv_width;
+    int first_channel = share * S::FRAGMENTS * 8 + lane % 4 * 2;
+    int line = a.stride[0] * a.tile.patch_pitch, column = a.stride[1] * a.depth / 2;
+    for (int first = warp / shares * 16; first < pixels; first += ROOT_WARPS / shares * 16) {
+        const unsigned *in[2];
+        bool outside[2];
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            int pixel = min(first + lane / 4 + i * 8, pixels - 1);
+            int ty = root_quotient(pixel, a.tile.per_conv_width),
+                tx = pixel - ty * a.tile.conv_width;
+            in[i] = patch + ty * line + tx * column + lane % 4;
+            outside[i] =
+                S::POOL && (static_cast<unsigned>(y + ty) >= static_cast<unsigned>(a.conv_height) ||
+                            static_cast<unsigned>(x + tx) >= static_cast<unsigned>(a.conv_width));
+        }
+        float sums[S::FRAGMENTS][4] = {};
+        root_multiply<S>(sums, filter, in, a.tile.patch_pitch);
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            __half2 *to = results + (first + lane / 4 + i * 8) * a.tile.result_pitch;
+#pragma unroll
+            for (int f = 0; f < S::FRAGMENTS; f++) {
+                int c = first_channel + f * 8;
+                float low = root_clamp(a, sums[f][i * 2] + bias[c]);
+                float high = root_clamp(a, sums[f][i * 2 + 1] + bias[c + 1]);
+                to[c / 2] = outside[i] ? lowest_half2() : __floats2half2_rn(low, high);
+            }
+        }
+    }
+}
+
+// Writes the tile of picture n whose first pixel is (y, x).
+template <typename S>
+__device__ void root_finish(const root_arguments &a, const __half2 *results, int n, int y, int x)
+{
+    unsigned vectors = a.channels / 8;
+    int items = a.tile.height * a.tile.width * vectors;
+    for (int item = threadIdx.x; item < items; item += ROOT_THREADS) {
+        int pixel = static_cast<unsigned>(item) / vectors, v = item - pixel * vectors;
+        int ty = root_quotient(pixel, a.tile.per_width), tx = pixel - ty * a.tile.width;
+        if (y + ty >= a.out_height || x + tx >= a.out_width) continue;
+        const __half2 *from =
+            results + (ty * S::APART * a.tile.conv_width + tx * S::APART) * a.tile.result_pitch +
+            v * 4;
+        half_vector best = *reinterpret_cast<const half_vector *>(from);
+#pragma unroll
+        for (int i = 1; i < S::REACH * S::REACH; i++)
+            best = largest(best, *reinterpret_cast<const half_vector *>(
+                                     from + (i / S::REACH * a.tile.conv_width + i % S::REACH) *
+                                                a.tile.result_pitch));
+        int to = ((n * a.out_height + y + ty) * a.out_width + x + tx) * a.channels + v * 8;
+        *reinterpret_cast<half_vector *>(a.y + to) = best;
+    }
+}
+
+// Shared memory: the patch, then the results of a whole number of 16 pixels.
+template <typename S>
+__global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
+{
+#if __CUDA_ARCH__ >= 800
+    extern __shared__ __align__(16) unsigned shared[];
+    __shared__ float bias[ROOT_MOST_CHANNELS];
+    unsigned *patch = shared;
+    __half2 *results = reinterpret_cast<__half2 *>(shared + a.tile.results_at);
+
+    int lane = threadIdx.x % 32, share = threadIdx.x / 32 % (a.channels / (S::FRAGMENTS * 8));
+    unsigned filter[S::VECTORS * 4];
+#pragma unroll
+    for (int i = 0; i < S::VECTORS; i++) {
+        uint4 four = a.filter[(share * S::VECTORS + i) * 32 + lane];
+        filter[i * 4] = four.x;
+        filter[i * 4 + 1] = four.y;
+        filter[i * 4 + 2] = four.z;
+        filter[i * 4 + 3] = four.w;
+    }
+    if (threadIdx.x < a.channels) bias[threadIdx.x] = a.bias ? a.bias[threadIdx.x] : 0.0f;
+
+    wait_for_previous();
+    for (int tile = blockIdx.x; tile < a.tiles; tile += gridDim.x) {
+        int line = tile / a.tiles_across, n = line / a.tiles_down;
+        int y = (line - n * a.tiles_down) * a.tile.height;
+        int x = (tile - line * a.tiles_across) * a.tile.width;
+        int conv_y = y * S::APART - a.pool_pads[0], conv_x = x * S::APART - a.pool_pads[1];
+        root_load_patch(a, patch, n, conv_y * a.stride[0] - a.pads[0],
+                        conv_x * a.stride[1] - a.pads[1]);
+        __syncthreads();
+        root_convolve<S>(a, filter, patch, bias, results, conv_y, conv_x);
+        __syncthreads();
+        if (tile + gridDim.x >= a.tiles) let_next_start();
+        root_finish<S>(a, results, n, y, x);
+    }
+#endif
+}
+
+#endif

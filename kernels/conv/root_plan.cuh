@@ -1,0 +1,305 @@
+// The host's side of root.cuh: which steps it covers, the filter's fragments, the tiles to choose
+// from. Rows that compute the convolution alone (POOL false) and with the pooling after it share
+// it.
+#ifndef POSENET_KERNELS_CONV_ROOT_PLAN_CUH
+#define POSENET_KERNELS_CONV_ROOT_PLAN_CUH
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "kernels/conv/root.cuh"
+#include "kernels/conv/weights_cuda.h"
+
+typedef void (*root_entry)(root_arguments);
+
+struct root_state {
+    const uint4 *filter;
+    const float *bias;
+    root_entry kernel;
+    root_tile tile;
+    int blocks; // that run at the same time
+    size_t shared_bytes;
+};
+
+// Filters of 7 or of 3 lines, and how many runs of 8 k one of their lines may take.
+static inline int root_parts(const conv_params *p)
+{
+    int parts = p->kernel[0] == 7 ? 3 : p->kernel[0] == 3 ? 2 : 0;
+    return p->kernel[1] * p->in_channels <= parts * 8 ? parts : 0;
+}
+
+// Of 8 channels that a warp computes; two warps share 64 channels. 0: not made.
+static inline int root_fragments(int channels)
+{
+    int fragments = channels % 8 == 0 ? channels / 8 : 0;
+    if (fragments <= 4) return fragments;
+    return fragments <= 8 && fragments % 2 == 0 ? fragments / 2 : 0;
+}
+
+static inline int root_covers(const network *net, int first)
+{
+    if (!conv_cuda_covers_plain(net, first)) return 0;
+    const step *s = &net->steps[first];
+    const conv_params *p = &s->as.conv;
+    return net->tensors[s->output].type == TYPE_FP16 && s->input_count == 1 && p->groups == 1 &&
+           p->dilation[0] == 1 && p->dilation[1] == 1 && p->stride[0] <= 2 && p->stride[1] <= 2 &&
+           p->stride[1] * p->in_channels % 2 == 0 && root_parts(p) &&
+           root_fragments(p->out_channels) && p->act.kind != ACTIVATION_SIGMOID;
+}
+
+// [warp's channels][vector][lane] of four words, which are fragments in the order of
+// root_multiply: word (run * fragments + f) has k 2q and 2q + 1 of the run and channel g of
+// fragment f, lane = 4g + q.
+static void root_filter_write(const void *user, void *host, size_t)
+{
+    const conv_params *p = static_cast<const conv_params *>(user);
+    __half *to = static_cast<__half *>(host);
+    int parts = root_parts(p), fragments = root_fragments(p->out_channels), depth = p->in_channels;
+    int words = p->kernel[0] * parts * fragments, vectors = (words + 3) / 4;
+    for (int share = 0; share < p->out_channels / (fragments * 8); share++)
+        for (int word = 0; word < words; word++)
+            for (int lane = 0; lane < 32; lane++)
+                for (int i = 0; i < 2; i++) {
+                    int run = word / fragments, ky = run / parts;
+                    int k = run % parts * 8 + lane % 4 * 2 + i, kx = k / depth;
+                    int out = (share * fragments + word % fragments) * 8 + lane / 4;
+                    if (kx >= p->kernel[1]) continue;
+                    int64_t from =
+                        ((static_cast<int64_t>(out) * depth + k % depth) * p->kernel[0] + ky) *
+                            p->kernel[1] +
+                        kx;
+                    int64_t vector = (share * vectors + word / 4) * 32 + lane;
+                    to[(vector * 4 + word % 4) * 2 + i] = __float2half_rn(p->filter[from]);
+                }
+}
+
+// The tile of height x width of y.
+template <bool POOL> root_tile root_tile_of(const conv_params *p, int height, int width)
+{
+    root_tile t = {};
+    t.height = height;
+    t.width = width;
+    t.conv_height = POOL ? (height - 1) * ROOT_POOL_STRIDE + ROOT_POOL_KERNEL : height;
+    t.conv_width = POOL ? (width - 1) * ROOT_POOL_STRIDE + ROOT_POOL_KERNEL : width;
+    t.per_width = root_reciprocal(t.width);
+    t.per_conv_width = root_reciprocal(t.conv_width);
+    t.patch_height = (t.conv_height - 1) * p->stride[0] + p->kernel[0];
+    int column = p->stride[1] * p->in_channels / 2;
+    t.patch_words = (t.conv_width - 1) * column + root_parts(p) * 4;
+    while (32 << t.patch_shift < t.patch_words) t.patch_shift++;
+    // A line of results goes on in the banks where the one above it ended, so that 16 pixels on two
+    // lines meet no more conflicts than on one.
+    t.patch_pitch = t.patch_words;
+    while ((p->stride[0] * t.patch_pitch - t.conv_width * column) % 32 > 1) t.patch_pitch++;
+    t.results_at = (t.patch_height * t.patch_pitch + 3) / 4 * 4;
+    // 8 pixels by 4 words of a fragment in 32 banks
+    t.result_pitch = p->out_channels / 2 + (p->out_channels % 16 == 0 ? 4 : 0);
+    return t;
+}
+
+static inline int root_pixels(const root_tile *t)
+{
+    return (t->conv_height * t->conv_width + 15) / 16 * 16;
+}
+
+static inline size_t root_shared_bytes(const root_tile *t)
+{
+    return (t->results_at + static_cast<size_t>(root_pixels(t)) * t->result_pitch) * 4;
+}
+
+static inline int root_ceil(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline int root_tile_count(const tensor *y, const root_tile *t)
+{
+    return y->dims[AXIS_N] * root_ceil(y->dims[AXIS_H], t->height) *
+           root_ceil(y->dims[AXIS_W], t->width);
+}
+
+struct root_gpu {
+    int multiprocessors, shared_bytes;
+};
+
+static inline status root_ask(root_gpu *gpu)
+{
+    int index = 0;
+    TRY(cuda_check(cudaGetDevice(&index), "asking for the GPU"));
+    TRY(cuda_check(
+        cudaDeviceGetAttribute(&gpu->multiprocessors, cudaDevAttrMultiProcessorCount, index),
+        "counting multiprocessors"));
+    return cuda_check(
+        cudaDeviceGetAttribute(&gpu->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index),
+        "asking for the shared memory");
+}
+
+// Expected cycles, in the roughest way: products at the tensor cores' pace on the busiest
+// multiprocessor, and what a tile waits for, which two blocks on one hide from each other.
+static inline double root_cycles(const conv_params *p, const tensor *y, const root_tile *t,
+                                 const root_gpu *gpu)
+{
+    const double per_product = 1.6, moved = 4, latency = 1500;
+    int fragments = root_fragments(p->out_channels), shares = p->out_channels / (fragments * 8);
+    int rounds = root_ceil(root_pixels(t) / 16, ROOT_WARPS / shares);
+    double products = rounds * ROOT_WARPS * fragments * p->kernel[0] * root_parts(p) / 2.0;
+    double words = t->patch_height * t->patch_words + root_pixels(t) * p->out_channels / 2.0;
+    int tiles = root_tile_count(y, t);
+    return root_ceil(tiles, gpu->multiprocessors) * (products * per_product + words / 32 * moved) +
+           root_ceil(tiles, gpu->multiprocessors * 2) * latency;
+}
+
+struct root_size {
+    int height, width;
+};
+
+// Tiles to choose from, of y: results are 16 pixels at a time, so these waste few.
+static const root_size root_sizes[2][6] = {{{8, 16}, {4, 16}, {10, 13}, {16, 16}, {8, 32}, {3, 43}},
+                                           {{5, 7}, {5, 5}, {4, 8}, {8, 8}, {8, 16}, {5, 13}}};
+enum { ROOT_SIZES = 6 };
+
+// The tiles that fit, the most promising first; how many.
+template <bool POOL>
+int root_rank(const network *net, const work *w, const root_gpu *gpu, root_tile ranked[ROOT_SIZES])
+{
+    const conv_params *p = &net->steps[w->first].as.conv;
+    const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
+    double cycles[ROOT_SIZES];
+    int count = 0;
+    for (const root_size &size : root_sizes[POOL]) {
+        root_tile tile = root_tile_of<POOL>(p, size.height, size.width);
+        const size_t fixed = ROOT_MOST_CHANNELS * sizeof(float);
+        if (root_shared_bytes(&tile) + fixed > static_cast<size_t>(gpu->shared_bytes)) continue;
+        double expected = root_cycles(p, y, &tile, gpu);
+        int at = count++;
+        for (; at > 0 && cycles[at - 1] > expected; at--) {
+            cycles[at] = cycles[at - 1];
+            ranked[at] = ranked[at - 1];
+        }
+        cycles[at] = expected;
+        ranked[at] = tile;
+    }
+    return count;
+}
+
+template <bool POOL> int root_variants(const prepare_context *, const network *net, const work *w)
+{
+    root_gpu gpu;
+    root_tile ranked[ROOT_SIZES];
+    return root_ask(&gpu) == STATUS_OK ? root_rank<POOL>(net, w, &gpu, ranked) : 1;
+}
+
+template <bool POOL> root_entry root_entry_of(const conv_params *p)
+{
+    static const root_entry entries[2][4] = {
+        {root_kernel<root_shape<3, 2, 1, POOL>>, root_kernel<root_shape<3, 2, 2, POOL>>,
+         root_kernel<root_shape<3, 2, 3, POOL>>, root_kernel<root_shape<3, 2, 4, POOL>>},
+        {root_kernel<root_shape<7, 3, 1, POOL>>, root_kernel<root_shape<7, 3, 2, POOL>>,
+         root_kernel<root_shape<7, 3, 3, POOL>>, root_kernel<root_shape<7, 3, 4, POOL>>}};
+    return entries[p->kernel[0] == 7][root_fragments(p->out_channels) - 1];
+}
+
+static inline status root_pack(const prepare_context *context, const conv_params *p, root_state *s)
+{
+    int fragments = root_fragments(p->out_channels);
+    int vectors = (p->kernel[0] * root_parts(p) * fragments + 3) / 4;
+    const pack_key key = {"conv_root_fragments", p->filter, nullptr, 0};
+    void *filter;
+    TRY(cuda_pack(context, &key,
+                  static_cast<size_t>(p->out_channels / (fragments * 8) * vectors * 32) *
+                      sizeof(uint4),
+                  root_filter_write, p, &filter));
+    s->filter = static_cast<const uint4 *>(filter);
+    if (!p->bias) return STATUS_OK;
+    const void *bias;
+    TRY(cuda_pack_array(context, p->bias, p->out_channels * sizeof(float), &bias));
+    s->bias = static_cast<const float *>(bias);
+    return STATUS_OK;
+}
+
+// Room for any tile, since other plans may use this kernel with another one.
+static inline status root_count_blocks(root_state *s, const root_gpu *gpu, int tiles)
+{
+    cudaFuncAttributes attributes;
+    TRY(cuda_check(cudaFuncGetAttributes(&attributes, s->kernel), "asking for a kernel's needs"));
+    TRY(cuda_check(
+        cudaFuncSetAttribute(s->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             gpu->shared_bytes - static_cast<int>(attributes.sharedSizeBytes)),
+        "asking for shared memory"));
+    int resident = 0;
+    TRY(cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, s->kernel, ROOT_THREADS,
+                                                                 s->shared_bytes),
+                   "counting resident blocks"));
+    int together = (resident > 0 ? resident : 1) * gpu->multiprocessors;
+    s->blocks = tiles < together ? tiles : together;
+    return STATUS_OK;
+}
+
+template <bool POOL>
+status root_prepare(const prepare_context *context, const network *net, work *w)
+{
+    const conv_params *p = &net->steps[w->first].as.conv;
+    const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
+    root_gpu gpu;
+    TRY(root_ask(&gpu));
+    root_tile ranked[ROOT_SIZES];
+    int count = root_rank<POOL>(net, w, &gpu, ranked);
+    if (w->variant >= count)
+        return fail(STATUS_UNSUPPORTED, "%s: this GPU fits %d tiles, not %d", w->row->name, count,
+                    w->variant + 1);
+    root_state made = {};
+    made.kernel = root_entry_of<POOL>(p);
+    made.tile = ranked[w->variant];
+    made.shared_bytes = root_shared_bytes(&made.tile);
+    TRY(root_count_blocks(&made, &gpu, root_tile_count(y, &made.tile)));
+    TRY(root_pack(context, p, &made));
+    root_state *kept = static_cast<root_state *>(heap_array(1, sizeof made));
+    if (!kept) return STATUS_MEMORY;
+    *kept = made;
+    w->state = kept;
+    return STATUS_OK;
+}
+
+static inline void root_release(work *w)
+{
+    free(w->state);
+    w->state = nullptr;
+}
+
+template <bool POOL> status root_enqueue(const work *w, const network *net, const run *r)
+{
+    const root_state *s = static_cast<const root_state *>(w->state);
+    const step *conv = &net->steps[w->first], *last = &net->steps[w->first + w->count - 1];
+    const conv_params *p = &conv->as.conv;
+    cuda_view x = cuda_tensor(net, r, conv->inputs[0]), y = cuda_tensor(net, r, last->output);
+    const int *conv_dims = net->tensors[conv->output].dims;
+    root_arguments a = {};
+    a.x = static_cast<const __half *>(x.data);
+    a.filter = s->filter;
+    a.bias = s->bias;
+    a.y = static_cast<__half *>(y.data);
+    a.height = x.dims[AXIS_H];
+    a.width = x.dims[AXIS_W];
+    a.depth = x.dims[AXIS_C];
+    a.conv_height = conv_dims[AXIS_H];
+    a.conv_width = conv_dims[AXIS_W];
+    a.out_height = y.dims[AXIS_H];
+    a.out_width = y.dims[AXIS_W];
+    a.channels = y.dims[AXIS_C];
+    for (int i = 0; i < 2; i++) {
+        a.stride[i] = p->stride[i];
+        a.pads[i] = p->pads[i];
+        a.pool_pads[i] = POOL ? last->as.pool.pads[i] : 0;
+    }
+    bool clamped = p->act.kind == ACTIVATION_CLAMP;
+    a.low = clamped ? p->act.low : -INFINITY;
+    a.high = clamped ? p->act.high : INFINITY;
+    a.tile = s->tile;
+    a.tiles_down = root_ceil(a.out_height, a.tile.height);
+    a.tiles_across = root_ceil(a.out_width, a.tile.width);
+    a.tiles = y.dims[AXIS_N] * a.tiles_down * a.tiles_across;
+    (void)launch_kernel(r, s->kernel, s->blocks, ROOT_THREADS, s->shared_bytes, a);
+    return cuda_launched(w, net);
+}
+
+#endif
