@@ -31,7 +31,7 @@ const tile_kind tiles[] = {
 };
 const int splits[] = {1, 2, 3, 4, 6, 8};
 const int TILES = sizeof tiles / sizeof *tiles, SPLITS = sizeof splits / sizeof *splits;
-const int MOST_WAYS = 12;
+const int MOST_WAYS = 16;
 
 struct way {
     int tile, split;
