@@ -30,6 +30,8 @@ static const preprocess_case preprocess_cases[] = {
     {1, 1, 49, 33, PIXEL_BGRA, NORMALIZE_RESNET, 0, 1},
     {2, 512, 33, 33, PIXEL_BGR, NORMALIZE_MOBILENET, 1, 1},
     {1280, 720, 513, 513, PIXEL_RGB, NORMALIZE_MOBILENET, 0, 1},
+    {320, 202, 769, 385, PIXEL_NV12, NORMALIZE_MOBILENET, 0, 1},
+    {90, 131, 321, 289, PIXEL_BGR, NORMALIZE_RESNET, 5, 3},
 };
 
 static status make_picture(problem *p, const preprocess_case *c, int index)
