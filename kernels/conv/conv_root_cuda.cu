@@ -1,10 +1,11 @@
-// The network's first convolution: up to 4 input channels, so a matrix unit would mostly multiply
-// padding. Sums in fp32 on the plain cores.
+// The network's first convolution on the plain cores, in fp32: for what conv_root_mma_cuda does not
+// take, and for fp32 that is to be true.
 //
 // A block computes 8 x 16 pixels by 32 output channels. The input patch and the filter go to shared
 // memory as fp32; a thread sums 4 pixels by 8 channels, 32 products for 6 loads.
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -20,13 +21,23 @@ int patch_side(int tile, int kernel, int stride)
     return (tile - 1) * stride + kernel;
 }
 
-// `patch`: [patch_h][patch_w][depth] of the input, zero outside; `filter`: [taps *
-// depth][CHANNELS].
-template <typename T>
-__device__ void load_tiles(const conv_arguments &a, float *patch, float *filter, int patch_h,
-                           int patch_w)
+// `filter`: [taps * depth][CHANNELS].
+__device__ void load_filter(const conv_arguments &a, float *filter)
 {
-    int depth = a.x_dims[AXIS_C], channels = a.y_dims[AXIS_C];
+    int channels = a.y_dims[AXIS_C];
+    for (int i = threadIdx.x; i < a.kernel[0] * a.kernel[1] * a.x_dims[AXIS_C] * CHANNELS;
+         i += THREADS) {
+        int c = blockIdx.y * CHANNELS + i % CHANNELS;
+        filter[i] =
+            c < channels ? a.filter[static_cast<int64_t>(i / CHANNELS) * channels + c] : 0.0f;
+    }
+}
+
+// `patch`: [patch_h][patch_w][depth] of the input, zero outside.
+template <typename T>
+__device__ void load_patch(const conv_arguments &a, float *patch, int patch_h, int patch_w)
+{
+    int depth = a.x_dims[AXIS_C];
     int across = (a.y_dims[AXIS_W] + TILE_W - 1) / TILE_W;
     int top = static_cast<int>(blockIdx.x) / across * TILE_H * a.stride[0] - a.pads[0];
     int left = static_cast<int>(blockIdx.x) % across * TILE_W * a.stride[1] - a.pads[1];
@@ -37,12 +48,6 @@ __device__ void load_tiles(const conv_arguments &a, float *patch, float *filter,
         bool inside = iy >= 0 && iy < a.x_dims[AXIS_H] && ix >= 0 && ix < a.x_dims[AXIS_W];
         int64_t from = (static_cast<int64_t>(iy) * a.x_dims[AXIS_W] + ix) * depth + i % depth;
         patch[i] = inside ? to_float(x[from]) : 0.0f;
-    }
-    const float *weights = a.filter;
-    for (int i = threadIdx.x; i < a.kernel[0] * a.kernel[1] * depth * CHANNELS; i += THREADS) {
-        int c = blockIdx.y * CHANNELS + i % CHANNELS;
-        filter[i] =
-            c < channels ? weights[static_cast<int64_t>(i / CHANNELS) * channels + c] : 0.0f;
     }
 }
 
@@ -83,7 +88,10 @@ __global__ void __launch_bounds__(THREADS) conv_root(conv_arguments a, int patch
     extern __shared__ __align__(16) float shared[];
     int depth = a.x_dims[AXIS_C];
     float *filter = shared, *patch = shared + a.kernel[0] * a.kernel[1] * depth * CHANNELS;
-    load_tiles<T>(a, patch, filter, patch_h, patch_w);
+    load_filter(a, filter);
+    let_next_start();
+    wait_for_previous();
+    load_patch<T>(a, patch, patch_h, patch_w);
     __syncthreads();
 
     int lane = threadIdx.x % (CHANNELS / LANES) * LANES;
@@ -134,11 +142,8 @@ status enqueue(const work *w, const network *net, const run *r)
     dim3 blocks((a.y_dims[AXIS_H] + TILE_H - 1) / TILE_H *
                     ((a.y_dims[AXIS_W] + TILE_W - 1) / TILE_W),
                 (a.y_dims[AXIS_C] + CHANNELS - 1) / CHANNELS, a.y_dims[AXIS_N]);
-    cudaStream_t stream = static_cast<cudaStream_t>(r->stream);
-    if (a.y_type == TYPE_FP16)
-        conv_root<__half><<<blocks, THREADS, bytes, stream>>>(a, patch_h, patch_w);
-    else
-        conv_root<float><<<blocks, THREADS, bytes, stream>>>(a, patch_h, patch_w);
+    (void)launch_kernel(r, a.y_type == TYPE_FP16 ? conv_root<__half> : conv_root<float>, blocks,
+                        THREADS, bytes, a, patch_h, patch_w);
     return cuda_launched(w, net);
 }
 

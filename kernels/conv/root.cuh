@@ -235,6 +235,7 @@ __global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
     }
     if (threadIdx.x < a.channels) bias[threadIdx.x] = a.bias ? a.bias[threadIdx.x] : 0.0f;
 
+    let_next_start(); // all blocks run at the same time
     wait_for_previous();
     for (int tile = blockIdx.x; tile < a.tiles; tile += gridDim.x) {
         int line = tile / a.tiles_across, n = line / a.tiles_down;
@@ -246,7 +247,6 @@ __global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
         __syncthreads();
         root_convolve<S>(a, filter, patch, bias, results, conv_y, conv_x);
         __syncthreads();
-        if (tile + gridDim.x >= a.tiles) let_next_start();
         root_finish<S>(a, results, n, y, x);
     }
 #endif
