@@ -17,13 +17,14 @@ double cover_estimate(void *user, const network *net, const row *candidate, int 
     return (candidate->device == DEVICE_REF ? 1000.0 : 1.0) * count;
 }
 
-static int serves(const row *candidate, device_kind device)
+static int serves(const row *candidate, const cover_request *q)
 {
-    return candidate->device == device || (candidate->device == DEVICE_REF && device == DEVICE_CPU);
+    if (candidate->least_compute > q->compute) return 0;
+    return candidate->device == q->device ||
+           (candidate->device == DEVICE_REF && q->device == DEVICE_CPU);
 }
 
-/* The last step that reads each tensor; -1: none. */
-static int *find_last_readers(const network *net, pool *p)
+int *cover_last_readers(const network *net, pool *p)
 {
     int *last = pool_array(p, (size_t)net->tensor_count, sizeof *last);
     if (!last) return NULL;
@@ -33,9 +34,9 @@ static int *find_last_readers(const network *net, pool *p)
     return last;
 }
 
-/* Steps that a row covers from `first` on, 0 where it would hide a tensor that others need. */
-static int covered(const cover_request *q, const int *last_reader, const row *candidate, int first)
+int cover_span(const cover_request *q, const int *last_reader, const row *candidate, int first)
 {
+    if (!serves(candidate, q)) return 0;
     int count = candidate->covers(q->net, first, q->precision);
     if (count <= 0 || count > q->net->step_count - first) return 0;
     for (int i = first; i < first + count - 1; i++) {
@@ -51,7 +52,7 @@ static void lengthen(const cover_request *q, const int *last_reader, int first, 
 {
     cover_cost cost_of = q->cost ? q->cost : cover_estimate;
     for (const row *const *r = q->rows; *r; r++) {
-        int count = serves(*r, q->device) ? covered(q, last_reader, *r, first) : 0;
+        int count = cover_span(q, last_reader, *r, first);
         if (!count) continue;
         double cost = cost_of(q->user, q->net, *r, first, count);
         if (!(cost >= 0 && cost < INFINITY)) continue;
@@ -82,7 +83,7 @@ static status refuse(const cover_request *q, int index)
 status cover_find(const cover_request *request, pool *p, work **works, int *count)
 {
     int steps = request->net->step_count;
-    int *last_reader = find_last_readers(request->net, p);
+    int *last_reader = cover_last_readers(request->net, p);
     path *paths = pool_array(p, (size_t)steps + 1, sizeof *paths);
     if (!last_reader || !paths) return STATUS_MEMORY;
     int furthest = 0;

@@ -18,6 +18,7 @@ typedef struct cover_request {
                                   so no row may keep it to itself */
     const row *const *rows;    /* NULL-terminated, as all_rows */
     device_kind device;        /* its own rows, and on the cpu ref's */
+    int compute;               /* the device's; rows whose least_compute is above are left out */
     precision precision;
     cover_cost cost; /* NULL: cover_estimate */
     void *user;
@@ -28,6 +29,14 @@ typedef struct cover_request {
  * A step that no row takes is refused with its operation, its shape and its nodes. */
 status cover_find(const cover_request *request, pool *p, work **works,
                   int *count) STATUS_MUST_CHECK;
+
+/* The last step that reads each tensor (-1: none), from `p`; NULL with the sentence kept. */
+int *cover_last_readers(const network *net, pool *p);
+
+/* How many steps `candidate` may compute as one from `first` on; 0 where it does not cover, where
+ * the device lacks what it needs, or where it would hide a tensor that others read. */
+int cover_span(const cover_request *request, const int *last_readers, const row *candidate,
+               int first);
 
 /* The rows' own expectation: row->estimate, else 1 a step, 1000 for ref's. */
 double cover_estimate(void *user, const network *net, const row *candidate, int first, int count);

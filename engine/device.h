@@ -8,7 +8,7 @@
  *   plan                allocate/release for packed weights; rows prepare
  *   slot_new            allocate(_pinned), then record
  *   frame               launch, then wait
- *   infer, validate     transfer, compute, transfer
+ *   infer, validate     transfer, compute, transfer; or infer, which is all three at once
  *   slot_free           forget, then release(_pinned)
  *   close               close
  *
@@ -47,8 +47,8 @@ typedef struct device_calls {
 
     /* Makes a slot ready to be launched. Its plan, arena, host descriptor and host results are
      * there; this one makes `s->run` (where rows find them on this device) and, on a GPU, runs
-     * every work once and captures the frame: picture upload apart, descriptor up, works, poses
-     * and counts down. Keeps what it needs in s->recorded.
+     * every work once and captures the frame: descriptor and pictures up, works, the last of which
+     * writes poses and counts to the host. Keeps what it needs in s->recorded.
      * s->images is not filled yet: a warm-up needs a picture of its own. */
     status (*record)(device *d, struct slot *s);
     void (*forget)(device *d,
@@ -66,17 +66,37 @@ typedef struct device_calls {
      * pictures are uploaded as in launch. With s->microseconds every work is timed. */
     status (*compute)(device *d, struct slot *s, int first, int count);
 
+    /* The network alone, from one tensor in device memory to others (those whose data is NULL are
+     * skipped), dims as the plan's. NULL where device memory is host memory. */
+    status (*infer)(device *d, struct slot *s, const view *input, const view heads[DECODE_HEADS]);
+
     /* Decodes heads that lie in device memory: images i of the batch to poses[i * capacity] and
      * counts[i], in host memory. Checked before (decode_check, decode_check_options). NULL where
      * device memory is host memory. */
     status (*decode)(device *d, const decode_heads *heads, const decode_options *options,
                      int capacity, pose *poses, int *counts);
+
+    /* The rest is for the tuner (engine/tune.h). */
+
+    /* Median microseconds of the slot's network, works between preprocess and decode, one frame
+     * after the other; the slot was made without `profile`. */
+    status (*measure)(device *d, struct slot *s, int repeats, double *microseconds);
+
+    /* The largest |got - want| / (1 + |want|) of two dense arrays in device memory: 0 where both
+     * are the same, infinite where just one is a number. */
+    status (*compare)(device *d, const void *got, const void *want, element_type type,
+                      int64_t count, double *worst);
+
+    /* One line that names everything of the device that decides what is fastest on it: its model,
+     * its driver, its libraries' versions. */
+    status (*identify)(device *d, char *text, size_t bytes);
 } device_calls;
 
 /* An implementation puts this first in a struct of its own. */
 struct device {
     const device_calls *calls;
     device_kind kind;
+    int compute;    /* a GPU's compute capability that this build has kernels for, 90 for 9.0 */
     int blocking;   /* wait sleeps instead of spinning */
     void *rows;     /* prepare_context.device: what a GPU's rows share; NULL on the host */
     char name[128]; /* "cpu", "cuda:0 (NVIDIA H100)" */

@@ -142,7 +142,7 @@ static scratch lay_out(const decode_heads *heads, int capacity)
     return s;
 }
 
-static status reserve_scratch(gpu *g, size_t bytes)
+status gpu_reserve_scratch(gpu *g, size_t bytes)
 {
     if (bytes <= g->scratch_bytes) return STATUS_OK;
     void *grown;
@@ -159,7 +159,7 @@ static status gpu_decode(device *d, const decode_heads *heads, const decode_opti
     gpu *g = (gpu *)d;
     TRY(cuda_device_use(g->cuda));
     scratch at = lay_out(heads, capacity);
-    TRY(reserve_scratch(g, at.bytes));
+    TRY(gpu_reserve_scratch(g, at.bytes));
     size_t images = (size_t)heads->head[DECODE_HEATMAP].dims[AXIS_N];
     size_t poses_bytes = images * (size_t)capacity * sizeof(pose);
     decode_cuda_request request = {.heads = *heads,
@@ -194,6 +194,9 @@ static const device_calls gpu_calls = {
     .wait = gpu_wait,
     .compute = gpu_compute,
     .decode = gpu_decode,
+    .measure = gpu_measure,
+    .compare = gpu_compare,
+    .identify = gpu_identify,
 };
 
 status device_cuda_open(int index, device **out)
@@ -209,6 +212,7 @@ status device_cuda_open(int index, device **out)
     g->base.calls = &gpu_calls;
     g->base.kind = DEVICE_CUDA;
     g->base.rows = g->cuda;
+    g->base.compute = g->cuda->compute;
     snprintf(g->base.name, sizeof g->base.name, "cuda:%d (%.100s)", index, g->cuda->name);
     *out = &g->base;
     return STATUS_OK;

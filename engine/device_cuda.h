@@ -2,6 +2,7 @@
  *
  *   device_cuda.c         opening, memory, copies, decoding tensors of anyone's
  *   device_cuda_pixels.c  pictures of a frame to where the preprocessing finds them
+ *   device_cuda_tune.c    what the tuner asks
  *   device_cuda_frame.c   recording a slot's graph, launching it, waiting for it
  */
 #ifndef POSENET_ENGINE_DEVICE_CUDA_H
@@ -50,6 +51,14 @@ status gpu_place_pictures(slot *s, recorded *r) STATUS_MUST_CHECK;
 
 /* Room for the pictures, as gpu_place_pictures does before it is known what comes. */
 status gpu_reserve_pixels(recorded *r, size_t bytes) STATUS_MUST_CHECK;
+
+/* Makes g->scratch at least `bytes` long. */
+status gpu_reserve_scratch(gpu *g, size_t bytes) STATUS_MUST_CHECK;
+
+status gpu_measure(device *d, slot *s, int repeats, double *microseconds) STATUS_MUST_CHECK;
+status gpu_compare(device *d, const void *got, const void *want, element_type type, int64_t count,
+                   double *worst) STATUS_MUST_CHECK;
+status gpu_identify(device *d, char *text, size_t bytes) STATUS_MUST_CHECK;
 
 status gpu_record(device *d, slot *s) STATUS_MUST_CHECK;
 void gpu_forget(device *d, slot *s);

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/arena.h"
 #include "engine/slot.h"
+#include "kernels/element.h"
 
 enum { PINNED_ALIGNMENT = 64 };
 
@@ -117,6 +119,50 @@ static status host_wait(device *d, slot *s)
     return STATUS_OK;
 }
 
+/* ---- for the tuner --------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static status host_measure(device *d, slot *s, int repeats, double *microseconds)
+{
+    double *samples = heap_array((size_t)repeats, sizeof *samples);
+    if (!samples) return STATUS_MEMORY;
+    status code = STATUS_OK;
+    for (int i = -1; i < repeats && code == STATUS_OK; i++) {
+        double start = now_us();
+        code = host_compute(d, s, s->plan->network_first, s->plan->network_count);
+        if (i >= 0) samples[i] = now_us() - start;
+    }
+    qsort(samples, (size_t)repeats, sizeof *samples, by_value);
+    *microseconds = samples[repeats / 2];
+    free(samples);
+    return code;
+}
+
+static status host_compare(device *d, const void *got, const void *want, element_type type,
+                           int64_t count, double *worst)
+{
+    (void)d;
+    *worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float g = element_load(got, type, i), w = element_load(want, type, i);
+        if (g == w || (isnan(g) && isnan(w))) continue;
+        double error = fabs((double)g - (double)w) / (1 + fabs((double)w));
+        if (!(error <= *worst)) *worst = isnan(error) ? INFINITY : error;
+    }
+    return STATUS_OK;
+}
+
+static status host_identify(device *d, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%s, %ld processors", d->name, sysconf(_SC_NPROCESSORS_ONLN));
+    return STATUS_OK;
+}
+
 static const device_calls host_calls = {
     .close = host_close,
     .allocate = host_allocate,
@@ -129,6 +175,9 @@ static const device_calls host_calls = {
     .launch = host_launch,
     .wait = host_wait,
     .compute = host_compute,
+    .measure = host_measure,
+    .compare = host_compare,
+    .identify = host_identify,
 };
 
 status device_host_open(device_kind kind, device **out)

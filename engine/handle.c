@@ -60,6 +60,17 @@ static status start(posenet *e)
     return start_on(e, DEVICE_CPU);
 }
 
+static void read_tuning(posenet *e)
+{
+    posenet_settings *s = &e->settings;
+    tune_cache_folder(s->tune_folder, e->tune_folder);
+    s->tune_folder = NULL;
+    e->tuning = (tuning){.mode = (tune_mode)s->tune,
+                         .folder = e->tune_folder,
+                         .report = s->tune_report,
+                         .report_user = s->tune_user};
+}
+
 status handle_open(posenet *e, const posenet_settings *settings, model_request *request)
 {
     e->current = -1;
@@ -72,6 +83,7 @@ status handle_open(posenet *e, const posenet_settings *settings, model_request *
     }
     TRY(model_open(request, &e->model));
     e->settings.model = NULL;
+    read_tuning(e);
     memset(e->settings.heads, 0, sizeof e->settings.heads);
     return start(e);
 }

@@ -21,6 +21,8 @@
 #include "engine/posenet.h"
 #include "engine/settings.h"
 #include "engine/slot.h"
+#include "engine/tune.h"
+#include "engine/tune_cache.h"
 
 /* A plan with its slots. */
 typedef struct prepared {
@@ -35,6 +37,8 @@ struct posenet {
     model *model;
     device *device;
     pack_cache *packs; /* the model's weights as the device's rows want them */
+    tuning tuning;     /* how plans are chosen */
+    char tune_folder[TUNE_PATH_BYTES];
 
     /* In no order; see engine/plans.h. */
     prepared *plans;         /* settings.max_plans + 1 of them, plan_count in use */

@@ -38,10 +38,27 @@ static status choose_rows(const plan_request *q, const unsigned char *kept, plan
                              .kept = kept,
                              .rows = q->rows ? q->rows : all_rows,
                              .device = p->device,
-                             .precision = p->precision,
-                             .cost = q->cost,
-                             .user = q->cost_user};
+                             .compute = q->device->compute,
+                             .precision = p->precision};
+    if (q->choose)
+        return q->choose(q->choose_user, q, &request, p->pool, &p->works, &p->work_count);
     return cover_find(&request, p->pool, &p->works, &p->work_count);
+}
+
+status plan_choose_same(void *user, const plan_request *request, const cover_request *cover,
+                        pool *p, work **works, int *count)
+{
+    (void)request, (void)cover;
+    const plan *like = user;
+    *works = pool_array(p, (size_t)like->work_count, sizeof **works);
+    if (!*works) return STATUS_MEMORY;
+    *count = like->work_count;
+    for (int i = 0; i < *count; i++) {
+        const work *w = &like->works[i];
+        (*works)[i] =
+            (work){.row = w->row, .first = w->first, .count = w->count, .variant = w->variant};
+    }
+    return STATUS_OK;
 }
 
 /* Each row makes what it needs. A work is counted before its row prepares, so that what a failed
@@ -96,7 +113,7 @@ static void find_lives(const plan *p, int keep_all, arena_item *lives)
 }
 
 /* Items of the arena: the tensors that have room, then every work's workspace. */
-static status place_tensors(plan *p, int keep_all)
+static status place_tensors(plan *p, int keep_all, size_t spare)
 {
     int tensors = p->net.tensor_count;
     arena_item *lives = pool_array(p->pool, (size_t)tensors, sizeof *lives);
@@ -118,6 +135,9 @@ static status place_tensors(plan *p, int keep_all)
         p->net.tensors[i].offset = items[count++].offset;
     }
     for (int i = 0; i < p->work_count; i++) p->works[i].workspace = items[count++].offset;
+    if (!spare) return STATUS_OK;
+    p->spare = (p->arena_bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    p->arena_bytes = p->spare + spare;
     return STATUS_OK;
 }
 
@@ -147,7 +167,7 @@ static status plan_build(const plan_request *q, plan *p)
     if (!kept) return STATUS_MEMORY;
     TRY(choose_rows(q, kept, p));
     TRY(prepare_rows(q, p));
-    TRY(place_tensors(p, q->keep_all));
+    TRY(place_tensors(p, q->keep_all, q->spare_bytes));
     p->network_first = 1;
     p->network_count = p->work_count - 2;
     return STATUS_OK;

@@ -20,6 +20,13 @@
 #include "kernels/op.h"
 #include "kernels/pack.h"
 
+struct plan_request;
+
+/* Chooses what computes the network of `cover`, whose tensors have their types: row, first, count
+ * and variant of every work in order in *works, from `p`. */
+typedef status (*plan_choose)(void *user, const struct plan_request *request,
+                              const cover_request *cover, pool *p, work **works, int *count);
+
 typedef struct plan_request {
     const model *model;
     device *device;
@@ -30,8 +37,9 @@ typedef struct plan_request {
     int threads;              /* of cpu rows; 0: all */
     int keep_all;             /* every tensor has room of its own: for validate */
     const row *const *rows;   /* NULL: all_rows */
-    cover_cost cost;          /* NULL: the rows' estimates */
-    void *cost_user;
+    plan_choose choose;       /* NULL: the cheapest cover by the rows' estimates */
+    void *choose_user;
+    size_t spare_bytes; /* room at the arena's end that nothing of the plan uses */
 } plan_request;
 
 typedef struct plan {
@@ -48,9 +56,14 @@ typedef struct plan {
     int logits;              /* the heatmap still needs the sigmoid */
     int network_first, network_count; /* works between preprocess and decode */
     size_t arena_bytes;               /* of one slot */
+    size_t spare;                     /* offset of the spare bytes */
     size_t arena_bound;      /* the largest sum of tensors and workspace alive at one step */
     unsigned char *has_room; /* one a tensor: 0 for constants and a row's inner tensors */
 } plan;
+
+/* A plan_choose: the works of the plan `user`, such as another one's of the same model and size. */
+status plan_choose_same(void *user, const plan_request *request, const cover_request *cover,
+                        pool *p, work **works, int *count) STATUS_MUST_CHECK;
 
 status plan_make(const plan_request *request, plan **out) STATUS_MUST_CHECK;
 

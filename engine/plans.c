@@ -32,6 +32,19 @@ static int find(const posenet *e, int width, int height, int batch)
     return -1;
 }
 
+/* A choice kept on disk may name what the device's libraries no longer have: then anew. */
+static status make_plan(const plan_request *request, plan **out)
+{
+    tuning *t = request->choose_user;
+    status code = plan_make(request, out);
+    if (code != STATUS_UNSUPPORTED || !t->from_cache) return code;
+    tune_mode mode = t->mode;
+    t->mode = TUNE_AGAIN;
+    code = plan_make(request, out);
+    t->mode = mode;
+    return code;
+}
+
 static status make(posenet *e, int width, int height, int batch, prepared *out)
 {
     plan_request request = {.model = e->model,
@@ -42,8 +55,10 @@ static status make(posenet *e, int width, int height, int batch, prepared *out)
                             .batch = batch,
                             .precision = e->precision,
                             .max_poses = e->settings.max_poses,
-                            .threads = e->settings.threads};
-    TRY(plan_make(&request, &out->plan));
+                            .threads = e->settings.threads,
+                            .choose = tune_choose,
+                            .choose_user = &e->tuning};
+    TRY(make_plan(&request, &out->plan));
     out->slots = heap_array((size_t)e->settings.slots, sizeof *out->slots);
     if (!out->slots) return STATUS_MEMORY;
     for (int i = 0; i < e->settings.slots; i++)

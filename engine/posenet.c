@@ -143,6 +143,7 @@ posenet_status posenet_get_step(const posenet *engine, int index, posenet_step_i
     const work *w = &p->works[p->work_of[index]];
     posenet_step_info mine = {.op = op_name(s->op),
                               .row = w->row->name,
+                              .variant = w->variant,
                               .nodes = s->nodes,
                               .covered = index > w->first,
                               .flops = step_flops(&p->net, s),

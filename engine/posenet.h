@@ -81,6 +81,20 @@ typedef enum posenet_wait_mode {
     POSENET_WAIT_BLOCK = 1 /* sleeps until the frame is done */
 } posenet_wait_mode;
 
+/* Whether rows are chosen by timing them on the device (once: the choice is kept on disk). */
+typedef enum posenet_tune {
+    POSENET_TUNE_AUTO = 0, /* on a GPU as kept on disk, else by timing; elsewhere by estimates */
+    POSENET_TUNE_OFF = 1,  /* by estimates: opens fast, runs slower */
+    POSENET_TUNE_ON = 2,   /* as AUTO on a GPU, on any device */
+    POSENET_TUNE_AGAIN = 3 /* by timing, whatever is kept */
+} posenet_tune;
+
+/* What the tuner does, from within open and prepare. With total above 0, `text` is under way,
+ * `done` of `total`; else it is one line about a row tried or a decision made. The text is the
+ * library's.
+ */
+typedef void (*posenet_tune_report)(void *user, const char *text, int done, int total);
+
 typedef enum posenet_format {
     POSENET_FORMAT_RGB = 0,
     POSENET_FORMAT_BGR = 1,
@@ -127,6 +141,11 @@ typedef struct posenet_settings {
     int profile; /* time every step; see posenet_get_step and posenet_get_ledger */
     const char
         *heads[POSENET_HEADS]; /* output names where the file's own do not tell; NULL: by name */
+    posenet_tune tune;
+    const char *tune_folder; /* where choices are kept; NULL: $POSENET_CACHE, else the user's cache
+                                folder for programs, /posenet below it; "": nowhere */
+    posenet_tune_report tune_report; /* NULL: nothing is told */
+    void *tune_user;
 } posenet_settings;
 
 /* How a call decodes; NULL in a call means posenet_default_decode_options. */
@@ -193,6 +212,7 @@ typedef struct posenet_step_info {
     int dims[4];       /* of its output: n, height, width, channels */
     int64_t flops, bytes;
     double microseconds; /* of the last frame, with settings.profile */
+    int variant;         /* which of the row's ways; 0: its own choice */
 } posenet_step_info;
 
 /* Fills `settings` (`size` bytes of it) with the defaults. */

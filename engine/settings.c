@@ -65,6 +65,7 @@ status settings_read(const posenet_settings *from, posenet_settings *to)
     TRY(check_range("settings.precision", (int)to->precision, 0, POSENET_PRECISION_FP16));
     TRY(check_range("settings.normalize", (int)to->normalize, 0, POSENET_NORMALIZE_NONE));
     TRY(check_range("settings.wait", (int)to->wait, 0, POSENET_WAIT_BLOCK));
+    TRY(check_range("settings.tune", (int)to->tune, 0, POSENET_TUNE_AGAIN));
     default_to(&to->slots, 2);
     default_to(&to->max_plans, 4);
     default_to(&to->max_poses, 5);

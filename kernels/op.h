@@ -285,6 +285,8 @@ typedef struct row {
      * why it is what it is. 0: the same bits. limit_fp16 holds for fp16 tensors and tf32. */
     double limit, limit_fp16;
     const char *limit_because;
+
+    int plain; /* of all rows of its device the one that others are checked against by the tuner */
 } row;
 
 /* Every row that this build has, ref first; a NULL-terminated list. */

@@ -8,6 +8,7 @@
 #include "tools/json.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
+#include "tools/tuning.h"
 
 static const char *const head_names[DECODE_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
 
@@ -88,12 +89,12 @@ static void print_steps(const plan *p)
         const step *s = &p->net.steps[i];
         const work *w = &p->works[p->work_of[i]];
         const tensor *t = output_of(p, s);
-        char dims[64] = "poses";
+        char dims[64] = "poses", row[64] = "  with the one above";
+        if (i == w->first) row_text(w->row->name, w->variant, row, sizeof row);
         if (t)
             snprintf(dims, sizeof dims, "%dx%dx%dx%d", t->dims[AXIS_N], t->dims[AXIS_H],
                      t->dims[AXIS_W], t->dims[AXIS_C]);
-        printf("  %4d  %-10s %-27s %-16s %-4s %9.2f %9.1f  %s\n", i, op_name(s->op),
-               i > w->first ? "  with the one above" : w->row->name, dims,
+        printf("  %4d  %-10s %-27s %-16s %-4s %9.2f %9.1f  %s\n", i, op_name(s->op), row, dims,
                t && t->type == TYPE_FP16 ? "fp16" : "fp32", (double)step_flops(&p->net, s) / 1e6,
                (double)step_bytes(&p->net, s) / 1e3, s->nodes);
     }
@@ -140,7 +141,7 @@ static void json_steps(FILE *to, const plan *p)
         const tensor *t = output_of(p, s);
         json_key(to, i ? ",\n{" : "\n{", "op", op_name(s->op));
         json_key(to, ",", "row", w->row->name);
-        fprintf(to, ",\"covered\":%s", i > w->first ? "true" : "false");
+        fprintf(to, ",\"variant\":%d,\"covered\":%s", w->variant, i > w->first ? "true" : "false");
         if (t)
             fprintf(to, ",\"output\":[%d,%d,%d,%d],\"type\":\"%s\"", t->dims[AXIS_N],
                     t->dims[AXIS_H], t->dims[AXIS_W], t->dims[AXIS_C],
@@ -208,8 +209,16 @@ exit_status inspect_command(int argc, char **argv)
     posenet_settings settings;
     posenet_default_settings(&settings, sizeof settings);
     const char *json = NULL;
-    const option list[] = {option_size(&settings), option_device(&settings),
-                           option_precision(&settings), option_json(&json)};
+    int verbose = 0;
+    const option list[] = {option_size(&settings),
+                           option_device(&settings),
+                           option_precision(&settings),
+                           option_json(&json),
+                           option_tune(&settings),
+                           {.name = "--verbose",
+                            .help = "say on stderr what the tuner tries, measures and chooses",
+                            .take = take_flag,
+                            .target = &verbose}};
     const usage use = {.command = "inspect",
                        .arguments = "MODEL [options]",
                        .purpose = "Shows the model's graph, the steps that it becomes, which row "
@@ -221,6 +230,8 @@ exit_status inspect_command(int argc, char **argv)
     exit_status result;
     if (!options_parse(&use, argc, argv, &count, &result)) return result;
     if (count != 1) return complain("inspect: needs one MODEL; see posenet inspect --help");
+    progress_wanted(1);
+    show_tuning(&settings, verbose);
     posenet *engine = NULL;
     if (inspect(argv[0], &settings, json, &engine) != STATUS_OK)
         result = complain("%s", fail_text());

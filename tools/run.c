@@ -14,6 +14,7 @@
 #include "tools/outputs.h"
 #include "tools/run_options.h"
 #include "tools/run_report.h"
+#include "tools/tuning.h"
 
 /* A running job: the options, the engine, and where results go. */
 typedef struct job {
@@ -41,6 +42,7 @@ static status open_engine(job *j)
     posenet_settings settings = j->options->settings;
     TRY(model_find(j->options->model, path));
     settings.model = path;
+    show_tuning(&settings, 0);
     progress("opening %s", path);
     TRY(from_engine(posenet_open(&j->engine, &settings)));
     int stride;

@@ -8,6 +8,7 @@
 #include "tools/model_find.h"
 #include "tools/options.h"
 #include "tools/outputs.h"
+#include "tools/tuning.h"
 
 /* heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME in any order; what is left out is found by name. */
 static status take_heads(const option *o, const char *value)
@@ -30,7 +31,7 @@ static status take_heads(const option *o, const char *value)
     return STATUS_OK;
 }
 
-enum { RUN_OPTIONS = 16 };
+enum { RUN_OPTIONS = 17 };
 
 static void list_options(run_options *o, option list[RUN_OPTIONS])
 {
@@ -43,6 +44,7 @@ static void list_options(run_options *o, option list[RUN_OPTIONS])
     list[count++] = option_device(&o->settings);
     list[count++] = option_precision(&o->settings);
     list[count++] = option_size(&o->settings);
+    list[count++] = option_tune(&o->settings);
     list[count++] = (option){.name = "--max-poses",
                              .value = "N",
                              .help = "people to find at most (default 5)",

@@ -1,6 +1,8 @@
 /* What `posenet run` prints for people. */
 #include "tools/run_report.h"
 
+#include "tools/tuning.h"
+
 void report_poses(FILE *to, const json_picture *picture)
 {
     fprintf(to, "%s: %d x %d, input %d x %d, %d pose%s\n", picture->image, picture->width,
@@ -44,6 +46,8 @@ posenet_status report_profile(FILE *to, const posenet *engine, const char *image
         result = posenet_get_step(engine, i, &step);
         if (result != POSENET_OK) return result;
         char dims[48] = "poses";
+        char row[64];
+        row_text(step.row, step.variant, row, sizeof row);
         if (step.dims[0])
             snprintf(dims, sizeof dims, "%dx%dx%dx%d", step.dims[0], step.dims[1], step.dims[2],
                      step.dims[3]);
@@ -53,7 +57,7 @@ posenet_status report_profile(FILE *to, const posenet *engine, const char *image
         else
             fprintf(to, "  %4d %10.1f %9.1f %-27s %-16s %s\n", i, step.microseconds,
                     step.microseconds > 0.0 ? (double)step.flops / step.microseconds / 1e3 : 0.0,
-                    step.row, dims, step.nodes);
+                    row, dims, step.nodes);
     }
     return POSENET_OK;
 }

@@ -7,6 +7,7 @@
 #include "tools/model_find.h"
 #include "tools/options.h"
 #include "tools/synthetic.h"
+#include "tools/tuning.h"
 
 /* ---- the two sides -------------------------------------------------------------------------- */
 
@@ -23,6 +24,10 @@ static status make_side(side *s, const posenet *engine, precision p)
                             .max_poses = own->max_poses,
                             .threads = engine->settings.threads,
                             .keep_all = 1};
+    if (s->device == engine->device) { /* what the handle runs is what is checked */
+        request.choose = plan_choose_same;
+        request.choose_user = (void *)(uintptr_t)own;
+    }
     TRY(plan_make(&request, &s->plan));
     return slot_new(s->device, s->plan, 0, &s->slot);
 }
@@ -96,7 +101,7 @@ exit_status validate_command(int argc, char **argv)
     posenet_default_settings(&settings, sizeof settings);
     const char *file = NULL;
     const option list[] = {option_size(&settings), option_device(&settings),
-                           option_precision(&settings),
+                           option_precision(&settings), option_tune(&settings),
                            (option){.name = "--image",
                                     .value = "F",
                                     .help = "the picture to check with (default: a built-in one)",
@@ -117,6 +122,7 @@ exit_status validate_command(int argc, char **argv)
     if (!options_parse(&use, argc, argv, &count, &result)) return result;
     if (count != 1) return complain("validate: needs one MODEL; see posenet validate --help");
     progress_wanted(1);
+    show_tuning(&settings, 0);
     image picture;
     status code = file ? image_load(file, &picture) : synthetic_picture(&picture);
     comparison c = {.picture = &picture};

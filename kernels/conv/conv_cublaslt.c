@@ -12,7 +12,10 @@
 #include "kernels/element.h"
 #include "kernels/rows.h"
 
-enum { WORKSPACE_BYTES = 32 * 1024 * 1024 };
+enum {
+    WORKSPACE_BYTES = 32 * 1024 * 1024,
+    WAYS = 16 /* of the library's choices, best first */
+};
 
 typedef struct product {
     cublaslt *lib;
@@ -151,26 +154,33 @@ static status describe(product *p, const prepare_context *context, const network
                           doing);
 }
 
-/* The library's first choice within the workspace. */
-static status choose(product *p)
+static int variants(const prepare_context *context, const network *net, const work *w)
+{
+    (void)context, (void)net, (void)w;
+    return WAYS;
+}
+
+/* The library's choice of that rank within the workspace. */
+static status choose(product *p, int rank)
 {
     cublaslt *lib = p->lib;
     cublasLtMatmulPreference_t preference;
     TRY(cublaslt_check(lib, lib->preference_create(&preference), "making a preference"));
     size_t room = WORKSPACE_BYTES;
-    cublasLtMatmulHeuristicResult_t result;
+    cublasLtMatmulHeuristicResult_t results[WAYS];
     int found = 0;
     cublasStatus_t code = lib->preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                               &room, sizeof room);
     if (code == CUBLAS_STATUS_SUCCESS)
         code = lib->heuristic(lib->handle, p->matmul, p->filter_layout, p->x_layout,
-                              p->residual_layout, p->y_layout, preference, 1, &result, &found);
+                              p->residual_layout, p->y_layout, preference, rank ? WAYS : 1, results,
+                              &found);
     (void)lib->preference_destroy(preference);
     TRY(cublaslt_check(lib, code, "choosing an algorithm"));
-    if (found < 1 || result.state != CUBLAS_STATUS_SUCCESS)
-        return fail(STATUS_UNSUPPORTED, "cuBLASLt has no algorithm for this product");
-    p->algorithm = result.algo;
-    p->workspace_bytes = result.workspaceSize;
+    if (rank >= found || results[rank].state != CUBLAS_STATUS_SUCCESS)
+        return fail(STATUS_UNSUPPORTED, "cuBLASLt has %d algorithms for this product", found);
+    p->algorithm = results[rank].algo;
+    p->workspace_bytes = results[rank].workspaceSize;
     return STATUS_OK;
 }
 
@@ -199,7 +209,7 @@ static status prepare(const prepare_context *context, const network *net, work *
     element_type type = net->tensors[s->inputs[0]].type;
     status result = pack_filter(context, &s->as.conv, type, &p->filter);
     if (result == STATUS_OK) result = describe(p, context, net, s);
-    if (result == STATUS_OK) result = choose(p);
+    if (result == STATUS_OK) result = choose(p, w->variant);
     if (result != STATUS_OK) release(w);
     w->workspace_bytes = result == STATUS_OK ? p->workspace_bytes : 0;
     return result;
@@ -230,6 +240,7 @@ const row conv_cublaslt = {
     .name = "conv_cublaslt",
     .device = DEVICE_CUDA,
     .covers = covers,
+    .variants = variants,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,

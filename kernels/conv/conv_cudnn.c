@@ -4,29 +4,19 @@
 #include <stdlib.h>
 
 #include "kernels/conv/epilogue_cuda.h"
-#include "kernels/conv/graph_cudnn.h"
+#include "kernels/conv/plans_cudnn.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/element.h"
 #include "kernels/rows.h"
 
-enum { WORKSPACE_ROOM = 256 * 1024 * 1024 };
-
 typedef struct planned {
     cudnn *lib;
-    cudnnBackendDescriptor_t plan;
-    size_t workspace_bytes;
-    int fused;
+    conv_plan *plan;
     void *filter; /* x's type */
     void *bias;   /* x's type where fused, else fp32; NULL: none */
 } planned;
 
 /* ---- covers ---------------------------------------------------------------------------------- */
-
-static int can_fuse(const activation *act)
-{
-    return act->kind == ACTIVATION_NONE ||
-           (act->kind == ACTIVATION_CLAMP && act->low == 0 && act->high > 0);
-}
 
 /* Matrix units want channels in whole 16-byte words; engines want pads the same on both sides. */
 static int covers(const network *net, int first, precision precision)
@@ -42,7 +32,7 @@ static int covers(const network *net, int first, precision precision)
     }
     int word = type == TYPE_FP16 ? 8 : precision == PRECISION_TF32 ? 4 : 1;
     if (p->in_channels % word || p->out_channels % word) return 0;
-    return type == TYPE_FP32 || can_fuse(&p->act);
+    return type == TYPE_FP32 || conv_plan_can_fuse(&p->act);
 }
 
 /* ---- prepare --------------------------------------------------------------------------------- */
@@ -87,58 +77,23 @@ static status pack_weights(const prepare_context *context, const conv_params *p,
                   &made->filter));
     if (!p->bias) return STATUS_OK;
     size_t count = (size_t)p->out_channels;
-    if (!made->fused) f.type = TYPE_FP32;
+    if (!made->plan->fused) f.type = TYPE_FP32;
     const char *name = f.type == TYPE_FP16 ? "conv_cudnn bias fp16" : "conv_cudnn bias";
     const pack_key bias = {name, NULL, p->bias, count * sizeof(float)};
     return cuda_pack(context, &bias, count * type_bytes(f.type), write_bias, &f, &made->bias);
 }
 
-/* Ways to compute, best first: whole in one graph, as the library proposes, then on the matrix
- * units among what it falls back to (the others there are many times slower), then on any; and
- * where nothing fuses, the convolution alone and an epilogue. */
-typedef struct attempt {
-    int fused;
-    cudnnBackendHeurMode_t mode;
-    conv_engines engines; /* in fp16 and tf32; true fp32 has plain engines only */
-} attempt;
-
-static const attempt attempts[] = {{1, CUDNN_HEUR_MODE_A, ENGINES_ANY},
-                                   {1, CUDNN_HEUR_MODE_FALLBACK, ENGINES_MATRIX},
-                                   {1, CUDNN_HEUR_MODE_FALLBACK, ENGINES_ANY},
-                                   {0, CUDNN_HEUR_MODE_A, ENGINES_ANY},
-                                   {0, CUDNN_HEUR_MODE_FALLBACK, ENGINES_ANY}};
-
-static status try_attempt(const attempt *a, int rounds, const network *net, const step *s,
-                          planned *made)
+static int variants(const prepare_context *context, const network *net, const work *w)
 {
-    if (a->fused && !can_fuse(&s->as.conv.act)) return STATUS_UNSUPPORTED;
-    if (a->engines == ENGINES_MATRIX && !rounds) return STATUS_UNSUPPORTED;
-    conv_graph graph;
-    status result = conv_graph_build(made->lib, net, s, a->fused, &graph);
-    if (result == STATUS_OK)
-        result = conv_graph_plan(&graph, a->mode, rounds ? a->engines : ENGINES_PLAIN,
-                                 WORKSPACE_ROOM, &made->plan, &made->workspace_bytes);
-    conv_graph_free(&graph);
-    made->fused = a->fused;
-    return result;
-}
-
-static status plan_step(const prepare_context *context, const network *net, const step *s,
-                        planned *made)
-{
-    int half = net->tensors[s->inputs[0]].type == TYPE_FP16;
-    int rounds = half || context->precision == PRECISION_TF32; /* operands to 10 bits */
-    status result = STATUS_UNSUPPORTED;
-    for (size_t i = 0; result == STATUS_UNSUPPORTED && i < sizeof attempts / sizeof *attempts; i++)
-        result = try_attempt(&attempts[i], rounds, net, s, made);
-    return result;
+    (void)context, (void)net, (void)w;
+    return CONV_WAYS;
 }
 
 static void release(work *w)
 {
     planned *p = w->state;
     if (!p) return;
-    if (p->plan) (void)p->lib->unmake(p->plan);
+    conv_plan_put(p->lib, p->plan);
     free(p);
     w->state = NULL;
 }
@@ -150,14 +105,16 @@ static status prepare(const prepare_context *context, const network *net, work *
     if (!made) return STATUS_MEMORY;
     w->state = made;
     status result = cudnn_of(context->device, &made->lib);
-    if (result == STATUS_OK) result = plan_step(context, net, s, made);
+    element_type type = net->tensors[s->inputs[0]].type;
+    int rounds = type == TYPE_FP16 || context->precision == PRECISION_TF32; /* to 10 bits */
     if (result == STATUS_OK)
-        result = pack_weights(context, &s->as.conv, net->tensors[s->inputs[0]].type, made);
+        result = conv_plan_get(made->lib, net, s, rounds, w->variant, &made->plan);
+    if (result == STATUS_OK) result = pack_weights(context, &s->as.conv, type, made);
     if (result != STATUS_OK) {
         release(w);
         return result;
     }
-    w->workspace_bytes = made->workspace_bytes;
+    w->workspace_bytes = made->plan->workspace_bytes;
     return STATUS_OK;
 }
 
@@ -178,7 +135,7 @@ static cudnnStatus_t execute(const planned *p, int64_t count, const int64_t *num
         code =
             lib->set(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
     if (code == CUDNN_STATUS_SUCCESS) code = lib->finalize(pack);
-    if (code == CUDNN_STATUS_SUCCESS) code = lib->execute(lib->handle, p->plan, pack);
+    if (code == CUDNN_STATUS_SUCCESS) code = lib->execute(lib->handle, p->plan->plan, pack);
     (void)lib->unmake(pack);
     return code;
 }
@@ -190,11 +147,11 @@ static status enqueue(const work *w, const network *net, const run *r)
     const planned *p = w->state;
     int64_t numbers[5] = {GRAPH_X, GRAPH_FILTER, GRAPH_Y}, count = 3;
     void *pointers[5] = {tensor_at(net, s->inputs[0], r), p->filter, tensor_at(net, s->output, r)};
-    if (p->fused && p->bias) {
+    if (p->plan->fused && p->bias) {
         numbers[count] = GRAPH_BIAS;
         pointers[count++] = p->bias;
     }
-    if (p->fused && s->input_count > 1) {
+    if (p->plan->fused && s->input_count > 1) {
         numbers[count] = GRAPH_RESIDUAL;
         pointers[count++] = tensor_at(net, s->inputs[1], r);
     }
@@ -202,7 +159,7 @@ static status enqueue(const work *w, const network *net, const run *r)
     if (code == CUDNN_STATUS_SUCCESS)
         code = execute(p, count, numbers, pointers, r->arena + w->workspace);
     TRY(cudnn_check(p->lib, code, s->nodes));
-    return p->fused ? STATUS_OK : conv_epilogue(w, net, r, p->bias, s->input_count > 1);
+    return p->plan->fused ? STATUS_OK : conv_epilogue(w, net, r, p->bias, s->input_count > 1);
 }
 
 /* Where the product through cuBLASLt or a row made for the case covers, it is faster. */
@@ -218,6 +175,7 @@ const row conv_cudnn = {
     .name = "conv_cudnn",
     .device = DEVICE_CUDA,
     .covers = covers,
+    .variants = variants,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,

@@ -102,4 +102,5 @@ extern "C" const row conv_direct_cuda = {
     .limit = 1e-4,
     .limit_fp16 = 2e-3,
     .limit_because = "fp32 sums of up to some thousand products, then one rounding to the type",
+    .plain = 1,
 };

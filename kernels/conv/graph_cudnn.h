@@ -3,6 +3,8 @@
 #ifndef POSENET_KERNELS_CONV_GRAPH_CUDNN_H
 #define POSENET_KERNELS_CONV_GRAPH_CUDNN_H
 
+#include <stdint.h>
+
 #include "kernels/cuda/cudnn.h"
 #include "kernels/op.h"
 
@@ -25,6 +27,28 @@ status conv_graph_build(cudnn *lib, const network *net, const step *s, int fused
                         conv_graph *out) STATUS_MUST_CHECK;
 
 void conv_graph_free(conv_graph *g);
+
+enum { GRAPH_MAX_CONFIGS = 32 };
+
+/* The configurations that one mode of the heuristics proposes, best first; how many. Each is
+ * destroyed with lib->unmake. */
+int conv_graph_propose(const conv_graph *g, cudnnBackendHeurMode_t mode,
+                       cudnnBackendDescriptor_t configs[GRAPH_MAX_CONFIGS]);
+
+/* What is known of a configuration without running it. */
+typedef struct conv_config {
+    int fit;    /* keeps to what conv_graph_plan promises */
+    int matrix; /* on matrix units */
+    int compiles_at_run_time;
+    uint64_t print; /* of engine and knobs: the same for the same configuration */
+} conv_config;
+
+conv_config conv_graph_config(const cudnn *lib, cudnnBackendDescriptor_t config);
+
+/* The plan of one configuration, destroyed with lib->unmake; NULL if the device cannot run it
+ * within `room` bytes of workspace. */
+cudnnBackendDescriptor_t conv_graph_finish(cudnn *lib, cudnnBackendDescriptor_t config, size_t room,
+                                           size_t *workspace);
 
 /* Which engines may compute: any, only those on matrix units, only those beside them. */
 typedef enum conv_engines { ENGINES_ANY, ENGINES_MATRIX, ENGINES_PLAIN } conv_engines;

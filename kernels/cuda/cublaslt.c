@@ -6,6 +6,7 @@
 #include "kernels/pool.h"
 
 static const library_symbol symbols[] = {
+    {"cublasLtGetVersion", offsetof(cublaslt, version)},
     {"cublasLtCreate", offsetof(cublaslt, create)},
     {"cublasLtDestroy", offsetof(cublaslt, destroy)},
     {"cublasLtGetStatusString", offsetof(cublaslt, status_string)},

@@ -10,6 +10,7 @@ typedef struct cublaslt {
     void *library;
     cublasLtHandle_t handle;
 
+    size_t (*version)(void);
     cublasStatus_t (*create)(cublasLtHandle_t *handle);
     cublasStatus_t (*destroy)(cublasLtHandle_t handle);
     const char *(*status_string)(cublasStatus_t code);

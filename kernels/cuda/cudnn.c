@@ -41,6 +41,7 @@ status cudnn_open(cudnn **out)
 void cudnn_close(void *opened)
 {
     cudnn *lib = opened;
+    if (lib->release_kept) lib->release_kept(lib);
     if (lib->handle) (void)lib->destroy(lib->handle);
     library_close(lib->library);
     free(lib);
@@ -56,21 +57,25 @@ status cudnn_check(const cudnn *lib, cudnnStatus_t code, const char *doing)
                 words);
 }
 
-status cudnn_of(cuda_device *d, cudnn **out)
+status cudnn_library_of(cuda_device *d, cudnn **out)
 {
     cuda_library *kept = &d->libraries[CUDA_LIBRARY_CUDNN];
     if (!kept->opened) {
         cudnn *lib;
         TRY(cudnn_open(&lib));
-        status created = cudnn_check(lib, lib->create(&lib->handle), "creating a handle");
-        if (created != STATUS_OK) {
-            lib->handle = NULL;
-            cudnn_close(lib);
-            return created;
-        }
         kept->opened = lib;
         kept->close = cudnn_close;
     }
     *out = kept->opened;
     return STATUS_OK;
+}
+
+status cudnn_of(cuda_device *d, cudnn **out)
+{
+    TRY(cudnn_library_of(d, out));
+    cudnn *lib = *out;
+    if (lib->handle) return STATUS_OK;
+    status created = cudnn_check(lib, lib->create(&lib->handle), "creating a handle");
+    if (created != STATUS_OK) lib->handle = NULL;
+    return created;
 }

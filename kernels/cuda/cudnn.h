@@ -8,7 +8,9 @@
 
 typedef struct cudnn {
     void *library;
-    cudnnHandle_t handle; /* NULL when opened without a device */
+    cudnnHandle_t handle; /* NULL when opened without a device, or not needed yet */
+    void *kept;           /* what rows keep beside it, released by */
+    void (*release_kept)(struct cudnn *lib);
 
     size_t (*version)(void);
     cudnnStatus_t (*create)(cudnnHandle_t *handle);
@@ -32,8 +34,9 @@ typedef struct cudnn {
 status cudnn_open(cudnn **out) STATUS_MUST_CHECK;
 void cudnn_close(void *opened);
 
-/* The device's own, with a handle; opened by the first call. */
+/* The device's own, opened by the first call: with a handle, and without (to ask its version). */
 status cudnn_of(cuda_device *d, cudnn **out) STATUS_MUST_CHECK;
+status cudnn_library_of(cuda_device *d, cudnn **out) STATUS_MUST_CHECK;
 
 /* STATUS_OK, or "cuDNN: `doing` failed: its own words". */
 status cudnn_check(const cudnn *lib, cudnnStatus_t code, const char *doing) STATUS_MUST_CHECK;

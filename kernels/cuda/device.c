@@ -24,7 +24,7 @@ static status describe(cuda_device *d)
     TRY(cuda_check(cudaGetDeviceProperties(&properties, d->index), "reading the GPU's properties"));
     snprintf(d->name, sizeof d->name, "%s", properties.name);
     TRY(cuda_device_use(d));
-    status fit = cuda_kernels_fit();
+    status fit = cuda_kernels_fit(&d->compute);
     if (fit != STATUS_OK)
         return fail(fit, "%s (compute capability %d.%d): this build has no kernels for it: %s",
                     d->name, properties.major, properties.minor, fail_text());

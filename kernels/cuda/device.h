@@ -2,6 +2,8 @@
 #ifndef POSENET_KERNELS_CUDA_DEVICE_H
 #define POSENET_KERNELS_CUDA_DEVICE_H
 
+#include <stddef.h>
+
 #include "kernels/status.h"
 
 #ifdef __cplusplus
@@ -18,6 +20,7 @@ enum { CUDA_LIBRARY_CUDNN, CUDA_LIBRARY_CUBLASLT, CUDA_LIBRARIES };
 
 typedef struct cuda_device {
     int index;
+    int compute;    /* capability that the loaded kernels are made for, 90 for 9.0 */
     char name[256]; /* "NVIDIA H100" */
     cuda_library libraries[CUDA_LIBRARIES];
 } cuda_device;
@@ -32,8 +35,12 @@ status cuda_device_use(const cuda_device *d) STATUS_MUST_CHECK;
 /* NULL and a null device are fine. */
 void cuda_device_close(cuda_device **d);
 
-/* STATUS_OK if the current GPU can run this build's kernels. */
-status cuda_kernels_fit(void) STATUS_MUST_CHECK;
+/* STATUS_OK if the current GPU can run this build's kernels; *compute is the capability that they
+ * are compiled for, which may be less than the GPU's. */
+status cuda_kernels_fit(int *compute) STATUS_MUST_CHECK;
+
+/* The GPU, its driver, and the libraries' versions (0: not there) as one line of text. */
+status cuda_device_versions(cuda_device *d, char *text, size_t bytes) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -13,8 +13,10 @@ __global__ void nothing()
 
 } // namespace
 
-extern "C" status cuda_kernels_fit(void)
+extern "C" status cuda_kernels_fit(int *compute)
 {
     cudaFuncAttributes attributes;
-    return cuda_check(cudaFuncGetAttributes(&attributes, nothing), "loading the kernels");
+    TRY(cuda_check(cudaFuncGetAttributes(&attributes, nothing), "loading the kernels"));
+    *compute = attributes.ptxVersion; // what __CUDA_ARCH__ was, in tens
+    return STATUS_OK;
 }

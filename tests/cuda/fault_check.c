@@ -45,6 +45,7 @@ static posenet_status open_subject(const subject *s, posenet **engine)
     settings.width = settings.height = SIDE;
     settings.profile = s->profile;
     settings.wait = s->wait;
+    settings.tune = POSENET_TUNE_OFF;
     return s->path ? posenet_open(engine, &settings)
                    : posenet_open_memory(engine, s->bytes, s->size, &settings);
 }

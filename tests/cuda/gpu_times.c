@@ -1,8 +1,9 @@
 /* How long the network alone and a whole frame take, from the host's clock, launch and wait
  * included: median of many, one line a size.
  *
- *   gpu_times MODEL fp32|tf32|fp16 WIDTHxHEIGHT[xBATCH]...
+ *   gpu_times MODEL fp32|tf32|fp16 [auto|off] WIDTHxHEIGHT[xBATCH]...
  *
+ * off: rows by their estimates instead of the tuner's choice.
  * A frame is a 1280x720 RGB picture in the buffer that posenet_frame lends, poses on the host. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -88,16 +89,10 @@ static posenet_status make_images(subject *s)
     return POSENET_OK;
 }
 
-static posenet_status time_size(subject *s, const char *size)
+static posenet_status time_opened(subject *s, const char *size)
 {
-    int width = 0, height = 0;
     double network, several, single;
-    s->batch = 1;
-    if (sscanf(size, "%dx%dx%d", &width, &height, &s->batch) < 2 || s->batch < 1 ||
-        s->batch > MAX_BATCH)
-        return POSENET_ERROR_ARGUMENT;
-    posenet_status code = posenet_prepare(s->engine, width, height, s->batch);
-    if (code == POSENET_OK) code = make_images(s);
+    posenet_status code = make_images(s);
     if (code == POSENET_OK) code = median_of(run_network, s, &network);
     s->single = 0;
     if (code == POSENET_OK) code = median_of(run_frame, s, &several);
@@ -106,6 +101,21 @@ static posenet_status time_size(subject *s, const char *size)
     if (code == POSENET_OK)
         printf("%-14s network %8.1f us   frame %8.1f us (single %8.1f us)\n", size, network,
                several, single);
+    return code;
+}
+
+static posenet_status time_size(subject *s, posenet_settings *settings, const char *size)
+{
+    s->batch = 1;
+    if (sscanf(size, "%dx%dx%d", &settings->width, &settings->height, &s->batch) < 2 ||
+        s->batch < 1 || s->batch > MAX_BATCH)
+        return POSENET_ERROR_ARGUMENT;
+    settings->batch = s->batch;
+    double start = now_us();
+    posenet_status code = posenet_open(&s->engine, settings);
+    if (code == POSENET_OK) printf("%-14s opened in %.2f s\n", size, (now_us() - start) * 1e-6);
+    if (code == POSENET_OK) code = time_opened(s, size);
+    posenet_close(&s->engine);
     return code;
 }
 
@@ -119,20 +129,19 @@ int main(int argc, char **argv)
     posenet_default_settings(&settings, sizeof settings);
     settings.model = argv[1];
     settings.device = POSENET_DEVICE_CUDA;
-    settings.width = settings.height = POSENET_MIN_SIDE;
-    settings.batch = MAX_BATCH;
     settings.slots = 1;
-    settings.max_plans = 1;
+    int first = 3;
+    if (strcmp(argv[3], "off") == 0 || strcmp(argv[3], "auto") == 0) first = 4;
+    if (strcmp(argv[3], "off") == 0) settings.tune = POSENET_TUNE_OFF;
     for (int i = 0; i < 3; i++)
         if (strcmp(argv[2], names[i]) == 0) settings.precision = precisions[i];
     subject s = {.images = calloc(MAX_BATCH, sizeof(posenet_image)),
                  .poses = calloc(MAX_BATCH * POSENET_MAX_POSES, sizeof(posenet_pose)),
                  .counts = calloc(MAX_BATCH, sizeof(int))};
-    posenet_status code =
-        s.images && s.poses && s.counts ? posenet_open(&s.engine, &settings) : POSENET_ERROR_MEMORY;
-    for (int i = 3; i < argc && code == POSENET_OK; i++) code = time_size(&s, argv[i]);
+    posenet_status code = s.images && s.poses && s.counts ? POSENET_OK : POSENET_ERROR_MEMORY;
+    for (int i = first; i < argc && code == POSENET_OK; i++)
+        code = time_size(&s, &settings, argv[i]);
     if (code != POSENET_OK) printf("FAILED  %s\n", posenet_last_error());
-    posenet_close(&s.engine);
     free(s.images);
     free(s.poses);
     free(s.counts);
