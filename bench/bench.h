@@ -4,7 +4,8 @@
  * JSON object a line, over its standard input and output. The engine's own worker speaks the same
  * protocol, so nothing is measured differently. bench/peers/README.md documents the protocol.
  *
- *   discover -> open -> verify against the reference worker -> A B A B timing -> table, JSON
+ *   discover -> load -> open -> verify against the reference worker -> A B A B timing -> table,
+ * JSON
  */
 #ifndef POSENET_BENCH_BENCH_H
 #define POSENET_BENCH_BENCH_H
@@ -72,9 +73,10 @@ typedef struct runner {
     runner_state state;
     char why[WHY_BYTES];      /* one sentence when the state is not READY */
     char version[NAME_BYTES]; /* as the worker says it: "onnxruntime 1.32.0" */
-    double open_ms, first_ms; /* first_ms: from before open to the end of the first call */
-    double error[HEADS];      /* ||difference|| / ||reference|| */
-    double pose_error;        /* median keypoint of the worst pose, pixels of the network's input */
+    double load_ms, open_ms;
+    double first_ms;     /* load, open and the first call */
+    double error[HEADS]; /* ||difference|| / ||reference|| */
+    double pose_error;   /* median keypoint of the worst pose, pixels of the network's input */
     int pose_count;
     double *samples; /* milliseconds, rounds * iterations */
     double *medians; /* one a round */
@@ -83,7 +85,8 @@ typedef struct runner {
     double *cpu;   /* one a round */
     double others; /* cores that everything else on the machine used while this was timed */
     double bytes_up, bytes_down; /* over the bus, of one call; -1: the worker does not count */
-    double peak_mib;
+    double peak_mib;             /* of the host */
+    double device_mib, device_peak_mib; /* of the GPU, context included: now and at most */
 } runner;
 
 /* A median and between what it lies with 95 % confidence, whatever the distribution. */
@@ -101,11 +104,15 @@ void worker_environment(int threads);
 int worker_start(runner *r, const bench_options *options);
 
 /* Sends `command` (taken over) and gives the reply, which the caller deletes; NULL with r->why set
- * when the worker is gone, silent for `timeout_s` or talks nonsense. */
+ * when the worker is gone, silent for `timeout_s` or talks nonsense. GPU memory that is taken or
+ * given back meanwhile is the worker's. */
 cJSON *worker_call(runner *r, cJSON *command, int timeout_s);
 
 /* The same, and the reply only if it says "ok"; else NULL with r->state and r->why set. */
 cJSON *worker_ask(runner *r, cJSON *command);
+
+/* Starts every worker and lets all load their libraries at once, which takes seconds and no GPU. */
+void worker_load_all(runner *runners, int count, const bench_options *options);
 
 /* {"command": name} */
 cJSON *worker_command(const char *name);
@@ -141,7 +148,8 @@ int options_size(const char *text, int *width, int *height);
 /* ---- run.c
  * ------------------------------------------------------------------------------------------ */
 
-/* Starts r's worker and opens the case; on failure r->state and r->why say so. */
+/* Opens the case, and starts r's worker if that is not running; on failure r->state and r->why say
+ * so. */
 void run_open(runner *r, const bench_options *options, int profile);
 
 /* Opens, verifies and times every runner; workers are stopped. 0; 1: this engine's own results are
@@ -168,11 +176,11 @@ int frame_draw(const char *path);
 /* Reads a binary PPM of exactly that size: pixels to be freed, or NULL with `why`. */
 unsigned char *frame_read(const char *path, char why[WHY_BYTES]);
 
-/* Whether two replies to "poses" say the same within `pixels` of the frame, by the median keypoint
- * of each pose: 0 with the worst in *error and the number of poses of the first picture in *count,
- * or -1 with `why`. A pose of a score below `faint` may be missing on either side. */
-int frame_compare(const cJSON *got, const cJSON *want, double pixels, double faint, double *error,
-                  int *count, char why[WHY_BYTES]);
+/* Whether a reply to "poses" says what the heads it was found in say, by posenet_decode and within
+ * half a pixel of the network's input: how well a network keeps poses in few bits is its own affair
+ * and is judged by its heads. `heads` is the folder that the worker wrote them to. Sets r's
+ * pose_error and pose_count; 0, or -1 with r->why. */
+int frame_check(runner *r, const cJSON *reply, const char *heads, const bench_case *c);
 
 /* ---- self.c
  * ----------------------------------------------------------------------------------------- */
@@ -190,6 +198,15 @@ int self_worker(const char *device);
 double ceiling_copy(int threads);
 double ceiling_matrix(void);
 
+/* ---- ceilings_cuda.c: the same of a GPU
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* The matrix product is cuBLAS's in `precision`, with sums in fp32. 0 as well where the build has
+ * no CUDA. */
+double ceiling_copy_cuda(void);
+double ceiling_matrix_cuda(const char *precision);
+
 /* ---- verify.c
  * ---------------------------------------------------------------------------------------- */
 
@@ -199,6 +216,9 @@ int verify_write_input(const char *path, const bench_case *c);
 /* Compares heads that two workers wrote into folders; fills error[] and returns 0, or -1 with
  * `why`. */
 int verify_compare(const char *got, const char *want, double error[HEADS], char why[WHY_BYTES]);
+
+/* The head of that name in a folder, to be freed, and the number of its values; NULL: not there. */
+float *verify_read(const char *folder, const char *name, size_t *count);
 
 /* The largest error that a precision allows. */
 double verify_tolerance(const char *precision);

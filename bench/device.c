@@ -1,6 +1,6 @@
 /* Memory of a GPU for the tensors of the network measure, which stay on the device while it is
  * timed. */
-#include "bench/session.h"
+#include "bench/device.h"
 
 #if defined(POSENET_HAVE_CUDA)
 
@@ -26,6 +26,13 @@ void device_release(void *memory)
     if (memory) cudaFree(memory);
 }
 
+double device_used_mib(void)
+{
+    size_t left, whole;
+    if (cudaMemGetInfo(&left, &whole) != cudaSuccess) return 0;
+    return (double)(whole - left) / (1 << 20);
+}
+
 #else
 
 void *device_memory(size_t bytes)
@@ -45,6 +52,11 @@ int device_upload(void *to, const void *from, size_t bytes)
 void device_release(void *memory)
 {
     (void)memory;
+}
+
+double device_used_mib(void)
+{
+    return 0;
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* The picture of the frame measure, and whether two runtimes found the same people in it. */
+/* The picture of the frame measure, and whether a runtime found the people that its heads show. */
 #include "bench/bench.h"
 
 #include <math.h>
@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_BYTES = FRAME_WIDTH * FRAME_HEIGHT * 3 };
+#include "engine/posenet.h"
+
+enum { FRAME_BYTES = FRAME_WIDTH * FRAME_HEIGHT * 3, POSES = 5 };
 
 /* Waves and noise, as verify_write_input's: no person, but nothing that a network finds simple. */
 int frame_draw(const char *path)
@@ -42,60 +44,141 @@ unsigned char *frame_read(const char *path, char why[WHY_BYTES])
     return NULL;
 }
 
+/* A person in pixels of the frame. */
+typedef struct person {
+    double score, x[PARTS], y[PARTS];
+} person;
+
+/* Out of the letterbox, as every runtime has to: see DESIGN, section 6. */
+static person in_frame(const posenet_pose *pose, const bench_case *c)
+{
+    double aspect = (double)c->width / c->height, pad_x = 0, pad_y = 0;
+    if ((double)FRAME_WIDTH / FRAME_HEIGHT < aspect)
+        pad_x = floor(0.5 * (aspect * FRAME_HEIGHT - FRAME_WIDTH) + 0.5);
+    else
+        pad_y = floor(0.5 * (FRAME_WIDTH / aspect - FRAME_HEIGHT) + 0.5);
+    person p = {.score = (double)pose->score};
+    for (int k = 0; k < PARTS; k++) {
+        p.x[k] = (double)pose->keypoints[k].x * (FRAME_WIDTH + 2 * pad_x) / c->width - pad_x;
+        p.y[k] = (double)pose->keypoints[k].y * (FRAME_HEIGHT + 2 * pad_y) / c->height - pad_y;
+    }
+    return p;
+}
+
 static double value(const cJSON *array, int index)
 {
     const cJSON *item = cJSON_GetArrayItem(array, index);
     return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
-/* The median distance of two poses' keypoints; infinite where one is malformed. */
-static double distance(const cJSON *a, const cJSON *b)
+/* The median distance of a person's keypoints from a pose's; infinite where that is malformed. */
+static double distance(const person *want, const cJSON *pose)
 {
-    const cJSON *p = cJSON_GetObjectItem(a, "keypoints"), *q = cJSON_GetObjectItem(b, "keypoints");
+    const cJSON *list = cJSON_GetObjectItem(pose, "keypoints");
     double each[PARTS];
     for (int k = 0; k < PARTS; k++) {
-        const cJSON *s = cJSON_GetArrayItem(p, k), *t = cJSON_GetArrayItem(q, k);
-        each[k] = hypot(value(s, 0) - value(t, 0), value(s, 1) - value(t, 1));
+        const cJSON *point = cJSON_GetArrayItem(list, k);
+        each[k] = hypot(value(point, 0) - want->x[k], value(point, 1) - want->y[k]);
         if (!isfinite(each[k])) return (double)INFINITY;
     }
     return quantile(each, PARTS, 0.5);
 }
 
-/* Every pose of `from` that is not faint has one in `to`; the worst distance in *error. */
-static int all_found(const cJSON *from, const cJSON *to, double pixels, double faint, double *error,
-                     char why[WHY_BYTES])
+/* One to one, in any order, since equal scores may be found in any; the worst distance in *error.
+ */
+static int same_people(const cJSON *list, const person *want, int count, double pixels,
+                       double *error)
 {
-    const cJSON *pose, *other;
-    cJSON_ArrayForEach(pose, from)
+    if (cJSON_GetArraySize(list) != count) return 0;
+    int taken[POSES] = {0};
+    const cJSON *pose;
+    cJSON_ArrayForEach(pose, list)
     {
-        const cJSON *score = cJSON_GetObjectItem(pose, "score");
-        if (cJSON_IsNumber(score) && score->valuedouble < faint) continue;
+        int best = -1;
         double nearest = (double)INFINITY;
-        cJSON_ArrayForEach(other, to) nearest = fmin(nearest, distance(pose, other));
-        if (!(nearest <= pixels)) {
-            snprintf(why, WHY_BYTES,
-                     "of %d poses and the reference's, one has none within %.1f pixels",
-                     cJSON_GetArraySize(from), pixels);
-            return -1;
+        for (int i = 0; i < count; i++) {
+            double d = taken[i] ? (double)INFINITY : distance(&want[i], pose);
+            if (d < nearest) nearest = d, best = i;
         }
+        if (!(nearest <= pixels)) return 0;
+        taken[best] = 1;
         *error = fmax(*error, nearest);
+    }
+    return 1;
+}
+
+/* Host tensors over heads that a worker wrote: 0, or -1 if they do not fit the case. */
+static int read_heads(const char *folder, const bench_case *c, posenet_tensor heads[HEADS],
+                      int *stride)
+{
+    static const int channels[HEADS] = {17, 34, 32, 32};
+    static const int strides[] = {8, 16, 32};
+    *stride = 0;
+    for (int h = 0; h < HEADS; h++) {
+        size_t count = 0;
+        heads[h].size = sizeof heads[h];
+        heads[h].data = verify_read(folder, head_names[h], &count);
+        if (!heads[h].data) return -1;
+        for (int i = 0; i < 3; i++) {
+            int s = strides[i], high = (c->height - 1) / s + 1, wide = (c->width - 1) / s + 1;
+            if (count != (size_t)c->batch * (size_t)high * (size_t)wide * (size_t)channels[h])
+                continue;
+            const int dims[4] = {c->batch, high, wide, channels[h]};
+            memcpy(heads[h].dims, dims, sizeof dims);
+            *stride = s;
+        }
+        if (!heads[h].dims[0]) return -1;
     }
     return 0;
 }
 
-int frame_compare(const cJSON *got, const cJSON *want, double pixels, double faint, double *error,
-                  int *count, char why[WHY_BYTES])
+/* A score lies between 0 and 1; a logit of a whole picture never stays there. */
+static int are_logits(const posenet_tensor *heatmap)
 {
-    const cJSON *a = cJSON_GetObjectItem(got, "poses"), *b = cJSON_GetObjectItem(want, "poses");
-    int pictures = cJSON_GetArraySize(b);
-    *error = 0;
-    *count = cJSON_GetArraySize(cJSON_GetArrayItem(a, 0));
-    if (!pictures || cJSON_GetArraySize(a) != pictures)
-        return snprintf(why, WHY_BYTES, "poses of a wrong number of pictures"), -1;
-    for (int i = 0; i < pictures; i++) {
-        const cJSON *p = cJSON_GetArrayItem(a, i), *q = cJSON_GetArrayItem(b, i);
-        if (all_found(p, q, pixels, faint, error, why)) return -1;
-        if (all_found(q, p, pixels, faint, error, why)) return -1;
-    }
+    const float *values = heatmap->data;
+    const int *d = heatmap->dims;
+    size_t count = (size_t)d[0] * (size_t)d[1] * (size_t)d[2] * (size_t)d[3];
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < 0 || values[i] > 1) return 1;
     return 0;
+}
+
+static int compare(runner *r, const cJSON *reply, posenet_tensor heads[HEADS], int stride,
+                   const bench_case *c)
+{
+    const cJSON *pictures = cJSON_GetObjectItem(reply, "poses");
+    double x = (double)FRAME_WIDTH / c->width, y = (double)FRAME_HEIGHT / c->height;
+    double scale = x > y ? x : y;
+    posenet_decode_options options;
+    posenet_default_decode_options(&options, sizeof options);
+    options.single = r->single;
+    options.max_poses = POSES;
+    posenet_pose *poses = calloc((size_t)c->batch * POSES, sizeof *poses);
+    int *counts = calloc((size_t)c->batch, sizeof *counts);
+    int bad =
+        !poses || !counts || cJSON_GetArraySize(pictures) != c->batch ||
+        posenet_decode(NULL, heads, stride, are_logits(&heads[0]), &options, POSES, poses, counts);
+    for (int i = 0; !bad && i < c->batch; i++) {
+        person want[POSES];
+        for (int p = 0; p < counts[i]; p++) want[p] = in_frame(&poses[i * POSES + p], c);
+        bad = !same_people(cJSON_GetArrayItem(pictures, i), want, counts[i], 0.5 * scale,
+                           &r->pose_error);
+    }
+    r->pose_error /= scale;
+    r->pose_count = counts ? counts[0] : 0;
+    free(poses);
+    free(counts);
+    if (bad) snprintf(r->why, sizeof r->why, "the poses are not those that its heads show");
+    return bad ? -1 : 0;
+}
+
+int frame_check(runner *r, const cJSON *reply, const char *folder, const bench_case *c)
+{
+    posenet_tensor heads[HEADS] = {{0}};
+    int stride, bad = read_heads(folder, c, heads, &stride);
+    if (bad) snprintf(r->why, sizeof r->why, "the heads have no size that fits the input's");
+    r->pose_error = 0;
+    if (!bad) bad = compare(r, reply, heads, stride, c);
+    for (int h = 0; h < HEADS; h++) free(heads[h].data);
+    return bad;
 }

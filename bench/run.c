@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static cJSON *open_command(const bench_case *c, int profile)
 {
@@ -30,7 +31,7 @@ static double number(const cJSON *reply, const char *key)
 
 void run_open(runner *r, const bench_options *o, int profile)
 {
-    if (worker_start(r, o)) {
+    if (!r->pid && worker_start(r, o)) {
         r->state = RUNNER_FAILED;
         return;
     }
@@ -38,35 +39,34 @@ void run_open(runner *r, const bench_options *o, int profile)
     if (!reply) return;
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "version"));
     snprintf(r->version, sizeof r->version, "%s", version ? version : "");
-    r->open_ms = r->first_ms = number(reply, "open_ms");
+    r->open_ms = number(reply, "open_ms");
     cJSON_Delete(reply);
 }
 
-/* The heads of the input file, written into a new folder. */
-static int infer_into(runner *r, const char *input, const char *folder)
+/* Commands with a folder of its own for the heads that come of them; the reply, or NULL. */
+static cJSON *ask_into(runner *r, cJSON *command, const char *folder)
 {
     if (mkdir(folder, 0700)) {
         r->state = RUNNER_FAILED;
         snprintf(r->why, sizeof r->why, "%s cannot be made", folder);
-        return -1;
+        cJSON_Delete(command);
+        return NULL;
     }
-    cJSON *command = worker_command("infer");
-    cJSON_AddStringToObject(command, "input", input);
     cJSON_AddStringToObject(command, "output", folder);
     cJSON *reply = worker_ask(r, command);
-    if (reply && r->first_ms == r->open_ms) r->first_ms += number(reply, "ms");
-    cJSON_Delete(reply);
-    return reply ? 0 : -1;
+    if (reply) r->first_ms = r->load_ms + r->open_ms + number(reply, "ms");
+    return reply;
 }
 
-/* The reply to "poses", or NULL. */
-static cJSON *poses_of(runner *r, int single)
+/* The first call, of the measure's own kind. */
+static cJSON *first_call(runner *r, const bench_options *o, const char *folder)
 {
-    cJSON *command = worker_command("poses");
-    if (single) cJSON_AddTrueToObject(command, "single");
-    cJSON *reply = worker_ask(r, command);
-    if (reply && r->first_ms == r->open_ms) r->first_ms += number(reply, "ms");
-    return reply;
+    char input[PATH_BYTES];
+    snprintf(input, sizeof input, "%s/input.f32", o->scratch);
+    int frame = !strcmp(o->the_case.measure, "frame");
+    cJSON *command = worker_command(frame ? "poses" : "infer");
+    if (!frame) cJSON_AddStringToObject(command, "input", input);
+    return ask_into(r, command, folder);
 }
 
 static void check_heads(runner *r, const char *got, const char *want, double limit)
@@ -83,41 +83,22 @@ static void check_heads(runner *r, const char *got, const char *want, double lim
     }
 }
 
-/* Pixels of the frame that one of the network's input is. */
-static double frame_scale(const bench_case *c)
+static void verify_one(runner *r, const bench_options *o, int index)
 {
-    double x = (double)FRAME_WIDTH / c->width, y = (double)FRAME_HEIGHT / c->height;
-    return x > y ? x : y;
-}
-
-/* Poses before heads, so that the first call is of the measure's own kind. fp16 moves a keypoint by
- * parts of a pixel and may let a faint pose cross the threshold; fp32 does neither. */
-static void check_poses(runner *r, runner *reference, const bench_case *c)
-{
-    int exact = !strcmp(c->precision, "fp32");
-    double scale = frame_scale(c);
-    cJSON *want = poses_of(reference, r->single), *got = poses_of(r, r->single);
-    if (want && got &&
-        frame_compare(got, want, (exact ? 0.5 : 3.0) * scale, exact ? 0 : 0.3, &r->pose_error,
-                      &r->pose_count, r->why))
-        r->state = RUNNER_WRONG;
-    r->pose_error /= scale;
-    cJSON_Delete(want);
-    cJSON_Delete(got);
-}
-
-static void verify_one(runner *r, runner *reference, const bench_options *o, int index)
-{
-    char input[PATH_BYTES], want[PATH_BYTES], got[PATH_BYTES];
-    snprintf(input, sizeof input, "%s/input.f32", o->scratch);
+    char want[PATH_BYTES], got[PATH_BYTES];
     snprintf(want, sizeof want, "%s/reference", o->scratch);
     snprintf(got, sizeof got, "%s/%d", o->scratch, index);
     double limit = o->tolerance > 0 ? o->tolerance : verify_tolerance(o->the_case.precision);
-    if (!strcmp(o->the_case.measure, "frame")) check_poses(r, reference, &o->the_case);
-    if (r->state == RUNNER_READY && !infer_into(r, input, got)) check_heads(r, got, want, limit);
+    cJSON *reply = first_call(r, o, got);
+    if (reply) check_heads(r, got, want, limit);
+    int frame = !strcmp(o->the_case.measure, "frame");
+    if (r->state == RUNNER_READY && frame && frame_check(r, reply, got, &o->the_case))
+        r->state = RUNNER_WRONG;
+    cJSON_Delete(reply);
 }
 
-/* Everyone against the engine's cpu backend in fp32. 0, or -1 if that does not run. */
+/* Everyone against the engine's cpu backend in fp32, with every core. 0, or -1 if that does not
+ * run. */
 static int verify_all(runner *runners, int count, const bench_options *o)
 {
     char input[PATH_BYTES], want[PATH_BYTES];
@@ -126,18 +107,24 @@ static int verify_all(runner *runners, int count, const bench_options *o)
     bench_options plain = *o;
     plain.the_case.precision = "fp32";
     plain.the_case.slots = 1;
+    plain.the_case.threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    worker_environment(plain.the_case.threads);
     runner reference = {.name = "reference", .device = "cpu", .ours = 1};
     if (verify_write_input(input, &o->the_case))
         snprintf(reference.why, sizeof reference.why, "the scratch folder is not writable");
     else
         run_open(&reference, &plain, 0);
-    int bad =
-        reference.why[0] || reference.state != RUNNER_READY || infer_into(&reference, input, want);
-    if (bad) fprintf(stderr, "posenet-bench: the reference run failed: %s\n", reference.why);
-    for (int i = 0; !bad && i < count; i++)
-        if (runners[i].state == RUNNER_READY) verify_one(&runners[i], &reference, o, i);
+    worker_environment(o->the_case.threads);
+    cJSON *reply = NULL;
+    if (!reference.why[0] && reference.state == RUNNER_READY)
+        reply = first_call(&reference, &plain, want);
     worker_stop(&reference);
-    return bad ? -1 : 0;
+    int known = reply != NULL;
+    cJSON_Delete(reply);
+    if (!known) fprintf(stderr, "posenet-bench: the reference run failed: %s\n", reference.why);
+    for (int i = 0; known && i < count; i++)
+        if (runners[i].state == RUNNER_READY) verify_one(&runners[i], o, i);
+    return known ? 0 : -1;
 }
 
 /* What workers wrote would be in the next case's way. */
@@ -160,7 +147,9 @@ static void clear_heads(const bench_options *o, int count)
 
 int run_case(runner *runners, int count, const bench_options *o)
 {
-    for (int i = 0; i < count; i++) run_open(&runners[i], o, 0);
+    worker_load_all(runners, count, o);
+    for (int i = 0; i < count; i++)
+        if (runners[i].state == RUNNER_READY) run_open(&runners[i], o, 0);
     int code = verify_all(runners, count, o) ? 2 : 0;
     clear_heads(o, count);
     if (!code) measure(runners, count, o);

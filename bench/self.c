@@ -1,5 +1,6 @@
 /* The engine's own worker: the protocol of bench/peers/README.md over engine/posenet.h. */
 #include "bench/bench.h"
+#include "bench/device.h"
 #include "bench/session.h"
 
 #include <stdio.h>
@@ -80,6 +81,7 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
     int precision = one_of(text_of(command, "precision", "default"), precisions, 4);
     if (precision < 0) return failure("unknown precision");
     settings.precision = (posenet_precision)precision;
+    s->precision = precisions[precision];
     s->half = !s->on_cpu && (settings.precision == POSENET_PRECISION_FP16 ||
                              settings.precision == POSENET_PRECISION_DEFAULT);
     s->frame = !strcmp(text_of(command, "measure", "network"), "frame");
@@ -154,16 +156,28 @@ static cJSON *pose_json(const posenet_pose *pose)
     return object;
 }
 
+/* Of the last frame, for whoever checks its poses. */
+static int write_heads(session *s, const char *folder)
+{
+    for (int i = 0; i < POSENET_HEADS; i++) {
+        int dims[4];
+        size_t count = session_elements(&s->heads[i]);
+        if (posenet_get_head(s->engine, (posenet_head)i, dims, s->heads[i].data, count) ||
+            write_floats(folder, head_names[i], s->heads[i].data, count))
+            return -1;
+    }
+    return 0;
+}
+
 static cJSON *command_poses(session *s, const cJSON *command)
 {
+    const char *folder = text_of(command, "output", NULL);
     if (!s->engine || !s->frame) return failure("poses before open, or not of the frame measure");
-    posenet_decode_options options;
-    posenet_default_decode_options(&options, sizeof options);
-    options.single = cJSON_IsTrue(cJSON_GetObjectItem(command, "single"));
     double start = now_ms();
-    if (session_submit(s, &options) || posenet_wait(s->engine, s->poses, s->counts))
+    if (session_submit(s) || posenet_wait(s->engine, s->poses, s->counts))
         return failure(posenet_last_error());
     double took = now_ms() - start;
+    if (folder && write_heads(s, folder)) return failure("the heads cannot be written");
     cJSON *reply = success();
     cJSON_AddNumberToObject(reply, "ms", took);
     cJSON *pictures = cJSON_AddArrayToObject(reply, "poses");
@@ -192,7 +206,7 @@ static cJSON *command_time(session *s, const cJSON *command)
     cJSON *reply = success();
     cJSON *samples = cJSON_AddArrayToObject(reply, "ms");
     double cpu = cpu_ms();
-    for (int i = 0; code == POSENET_OK && i < ahead; i++) code = session_submit(s, NULL);
+    for (int i = 0; code == POSENET_OK && i < ahead; i++) code = session_submit(s);
     for (int i = 0; code == POSENET_OK && i < iterations; i++) {
         double start = now_ms();
         code = session_call(s);
@@ -248,13 +262,13 @@ static cJSON *command_steps(session *s)
     return reply;
 }
 
-/* Of the processor only: a GPU's ceilings are not measured here, and then are absent. */
 static cJSON *command_ceilings(const session *s)
 {
     cJSON *reply = success();
-    if (!s->on_cpu) return reply;
-    cJSON_AddNumberToObject(reply, "copy_gbs", ceiling_copy(s->threads));
-    cJSON_AddNumberToObject(reply, "matrix_gflops", ceiling_matrix());
+    double copy = s->on_cpu ? ceiling_copy(s->threads) : ceiling_copy_cuda();
+    double matrix = s->on_cpu ? ceiling_matrix() : ceiling_matrix_cuda(s->precision);
+    cJSON_AddNumberToObject(reply, "copy_gbs", copy);
+    cJSON_AddNumberToObject(reply, "matrix_gflops", matrix);
     return reply;
 }
 
@@ -270,7 +284,9 @@ static cJSON *answer(session *s, const char *line, posenet_device device)
     cJSON *command = cJSON_Parse(line);
     const char *what = text_of(command, "command", "");
     cJSON *reply;
-    if (!strcmp(what, "open"))
+    if (!strcmp(what, "load"))
+        reply = success(); /* nothing to load that open would not */
+    else if (!strcmp(what, "open"))
         reply = command_open(s, command, device);
     else if (!strcmp(what, "infer"))
         reply = command_infer(s, command);

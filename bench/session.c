@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/device.h"
 
 void session_close(session *s)
 {
@@ -91,16 +92,16 @@ static posenet_status lend_frame(session *s)
     return POSENET_OK;
 }
 
-posenet_status session_submit(session *s, const posenet_decode_options *options)
+posenet_status session_submit(session *s)
 {
     posenet_status code = lend_frame(s);
-    return code == POSENET_OK ? posenet_submit(s->engine, s->images, s->batch, options) : code;
+    return code == POSENET_OK ? posenet_submit(s->engine, s->images, s->batch, NULL) : code;
 }
 
 posenet_status session_call(session *s)
 {
     if (!s->frame && s->on_cpu) return posenet_infer(s->engine, &s->input, s->heads);
     if (!s->frame) return posenet_infer(s->engine, &s->device_input, s->device_heads);
-    posenet_status code = session_submit(s, NULL);
+    posenet_status code = session_submit(s);
     return code == POSENET_OK ? posenet_wait(s->engine, s->poses, s->counts) : code;
 }

@@ -12,6 +12,7 @@ typedef struct session {
     int frame; /* measures frames, not the network alone */
     int batch, slots, threads, max_poses;
     int on_cpu, half;        /* half: computes in fp16 */
+    const char *precision;   /* as the command says it */
     unsigned char *pixels;   /* of the frame's file */
     void *filled[MAX_SLOTS]; /* lent buffers that hold them already */
     posenet_tensor input, heads[POSENET_HEADS];
@@ -28,25 +29,13 @@ size_t session_elements(const posenet_tensor *t);
 /* Input, heads, poses for the open engine; 0, or -1 without memory. */
 int session_buffers(session *s);
 
-/* The frame goes in. NULL: the default options. */
-posenet_status session_submit(session *s, const posenet_decode_options *options);
+/* The frame goes in. */
+posenet_status session_submit(session *s);
 
 /* One timed call of the session's measure. With several slots a frame goes in and the oldest comes
  * out. */
 posenet_status session_call(session *s);
 
 void session_close(session *s);
-
-/* ---- device.c: memory of a GPU, where the build has CUDA
- * ---------------------------------------------------------------------------------------------- */
-
-/* Zeroed memory, or NULL. */
-void *device_memory(size_t bytes);
-
-/* From the host; 0 or -1. */
-int device_upload(void *to, const void *from, size_t bytes);
-
-/* NULL is fine. */
-void device_release(void *memory);
 
 #endif

@@ -1,27 +1,42 @@
 #!/bin/sh
 # The standard set of measurements, each kept as one JSON file for bench/report.py.
 #
-#   bench/standard.sh [cpu] [gpu]        nothing named: cpu, and gpu if there is one
+#   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
+#
+# cuda is the parts  warm network frame slots roofline repeat  in turn; each can be named alone. A record that is
+# there already is not made again, so a run that was cut short goes on where it stopped.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
-# bench/results/DATE-COMMIT). The cpu part takes about four minutes on two cores that do nothing else; a
-# machine that does something else makes every figure worthless, and the records say how busy it was.
+# bench/results/DATE-COMMIT). POSENET_PYTHON runs the rivals. What runtimes compile or tune once is kept in
+# POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out.
+# The cpu part takes about four minutes on two cores that do nothing else, cuda ten minutes; a machine that does
+# something else makes every figure worthless, and the records say how busy it was.
 set -u
+began=$(date +%s)
 source=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${POSENET_BUILD:-$source/build}" && pwd) || exit 2
 bench="$build/bench/posenet-bench"
 posenet="$build/tools/posenet"
-commit=$(git -C "$source" rev-parse --short HEAD 2>/dev/null || echo unknown)
-[ -z "$(git -C "$source" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit=$commit-changed
+python=${POSENET_PYTHON:-python3}
+commit=${POSENET_COMMIT:-}
+if [ -z "$commit" ]; then
+    commit=$(git -C "$source" rev-parse --short HEAD 2>/dev/null || echo unknown)
+    [ -z "$(git -C "$source" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit=$commit-changed
+fi
 out=${POSENET_RESULTS:-$source/bench/results/$(date -u +%Y-%m-%d)-$commit}
+cache=${POSENET_BENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/posenet-bench}
+export TORCHINDUCTOR_CACHE_DIR="$cache/inductor" TRITON_CACHE_DIR="$cache/triton" \
+    JAX_COMPILATION_CACHE_DIR="$cache/jax" JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+    JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=0 POSENET_CACHE="$cache/posenet"
+mkdir -p "$POSENET_CACHE" "$cache/models" || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$out" || exit 2
-failures=0
+failures=0 left=0
 
 # A rendered picture with people in it; without Pillow the bench draws its own, without people.
 frame=''
-if python3 - "$source/tools/demo/samples/three_on_grass.jpg" "$scratch/frame.ppm" <<'FRAME'
+if "$python" - "$source/tools/demo/samples/three_on_grass.jpg" "$scratch/frame.ppm" <<'FRAME'
 import sys
 try:
     from PIL import Image
@@ -35,15 +50,25 @@ else
     echo 'no Pillow: frames are drawn and have no people' >&2
 fi
 
+# late NAME: whether there is no time left for it.
+late() {
+    [ -n "${POSENET_SECONDS:-}" ] && [ $(($(date +%s) - began)) -ge "$POSENET_SECONDS" ] || return 1
+    echo "$1: no time left"
+    left=$((left + 1))
+}
+
 # measure NAME OPTIONS...: one record, OUT/NAME.json, and its table on stdout.
 measure() {
     name=$1
     shift
+    if [ -s "$out/$name.json" ] || late "$name"; then return; fi
+    start=$(date +%s)
     # shellcheck disable=SC2086
-    "$bench" --commit "$commit" --json "$out/$name.json" $frame "$@" || {
+    "$bench" --peers "$source/bench/peers" --commit "$commit" --json "$out/$name.json" $frame "$@" || {
         echo "$name: posenet-bench exits $?" >&2
         failures=$((failures + 1))
     }
+    echo "$name: $(($(date +%s) - start)) s"
     echo
 }
 
@@ -52,11 +77,14 @@ measure() {
 model() {
     word=$1_s$2
     [ -z "${3:-}" ] || word=$1_$3_s$2
-    made=$scratch/$word.onnx
+    made=$cache/models/$commit/$word.onnx
     [ -e "$made" ] && return
+    mkdir -p "$cache/models/$commit" || exit 2
     # shellcheck disable=SC2086
     "$posenet" generate "$1" --stride "$2" ${3:+--multiplier $3} --seed 1 --dialect torch-bn \
-        "$scratch/raw.onnx" && "$posenet" convert "$scratch/raw.onnx" "$made" || exit 2
+        "$scratch/$word.raw" && "$posenet" convert "$scratch/$word.raw" "$scratch/$word.onnx" &&
+        mv "$scratch/$word.onnx" "$made" || exit 2
+    rm -f "$scratch/$word.raw"
 }
 
 demo=$source/tools/demo/posenet_demo_mobilenet_v1_075_stride16.onnx
@@ -79,36 +107,131 @@ part_cpu() {
     measure cpu_mobilenet_sweep --sweep sizes --device cpu --model "$demo" --rounds 5 --iterations 4
 }
 
-# gpu_row ARCHITECTURE STRIDE MULTIPLIER|'' SIZE BATCH MEASURE
-gpu_row() {
-    model "$1" "$2" "$3"
-    measure "gpu_${word}_$4_b$5_$6" --device cuda --precision fp16 --model "$made" --size "$4" \
-        --batch "$5" --measure "$6" --rounds 7 --iterations 40 --pause 10
+# Rows of the CUDA tables, dearest question first: ARCHITECTURE STRIDE MULTIPLIER|- SIZE BATCH.
+rows_network='
+resnet50 16 - 257x257 1
+mobilenet_v1 16 0.75 257x257 1
+resnet50 16 - 1281x721 1
+mobilenet_v1 16 1.00 1281x721 1
+resnet50 16 - 257x257 64
+mobilenet_v1 16 0.75 257x257 64
+resnet50 32 - 257x257 1
+mobilenet_v1 16 1.00 257x257 1
+resnet50 16 - 513x513 1
+mobilenet_v1 16 0.75 513x513 1
+resnet50 32 - 257x257 64
+resnet50 16 - 1281x721 8'
+rows_frame='
+resnet50 16 - 1281x721 1
+mobilenet_v1 16 0.75 257x257 1
+resnet50 16 - 257x257 1
+mobilenet_v1 16 1.00 1281x721 1
+resnet50 16 - 513x513 1
+mobilenet_v1 16 0.75 513x513 1'
+
+# row MEASURE [SUFFIX] <<ROW: reads one row of the above and measures it. POSENET_BENCH_ONLY narrows the runtimes.
+row() {
+    read -r architecture stride multiplier size batch || return
+    [ "$multiplier" = - ] && multiplier=''
+    model "$architecture" "$stride" "$multiplier"
+    iterations=40
+    [ "$batch" = 1 ] || iterations=12
+    measure "cuda_${word}_${size}_b${batch}_$1${2:-}" --device cuda --precision fp16 --model "$made" --size "$size" \
+        --batch "$batch" --measure "$1" --rounds 9 --iterations $iterations --pause 5 \
+        ${POSENET_BENCH_ONLY:+--only "$POSENET_BENCH_ONLY"} </dev/null
 }
 
-part_gpu() {
-    gpu_row resnet50 32 '' 257x257 1 network
-    for size in 257x257 513x513 1281x721; do
-        for kind in network frame; do gpu_row resnet50 16 '' $size 1 $kind; done
-    done
-    for kind in network frame; do
-        gpu_row mobilenet_v1 16 0.75 257x257 1 $kind
-        gpu_row mobilenet_v1 16 0.75 513x513 1 $kind
-        gpu_row mobilenet_v1 16 1.00 1281x721 1 $kind
-    done
-    gpu_row mobilenet_v1 16 1.00 257x257 1 network
-    gpu_row resnet50 16 '' 257x257 64 network
-    gpu_row resnet50 32 '' 257x257 64 network
-    gpu_row mobilenet_v1 16 0.75 257x257 64 network
-    gpu_row resnet50 16 '' 1281x721 8 network
+# every MEASURE ROWS [SUFFIX]
+every() {
+    echo "$2" | grep . >"$scratch/rows"
+    while read -r line <&3; do
+        row "$1" "${3:-}" <<ROW
+$line
+ROW
+    done 3<"$scratch/rows"
 }
 
-[ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu gpu; }
+# open_once FILE VARIANT: the network rows opened one after another by one rival, so that what it compiles is kept.
+open_once() {
+    echo "$rows_network" | grep . | sed -n "$3" | while read -r architecture stride multiplier size batch; do
+        [ "$multiplier" = - ] && multiplier=''
+        model "$architecture" "$stride" "$multiplier"
+        start=$(date +%s)
+        printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
+            "$made" "${size%x*}" "${size#*x}" "$batch" |
+            timeout 120 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
+        echo "$2 $word $size b$batch: $(($(date +%s) - start)) s"
+    done
+}
+
+# The dear compilers side by side, a few rows each.
+part_warm() {
+    echo "$rows_network" | grep . >"$scratch/rows"
+    while read -r architecture stride multiplier size batch; do
+        [ "$multiplier" = - ] && multiplier=''
+        model "$architecture" "$stride" "$multiplier"
+    done <"$scratch/rows"
+    for lines in '1p;5p;9p' '2p;6p;10p' '3p;7p;11p' '4p;8p;12p'; do
+        TORCHINDUCTOR_COMPILE_THREADS=4 open_once pytorch_peer.py pytorch-compile "$lines" &
+    done
+    for lines in '1p;3p;5p;7p;9p;11p' '2p;4p;6p;8p;10p;12p'; do
+        open_once jax_peer.py jax-jit "$lines" &
+    done
+    wait
+}
+
+part_network() {
+    every network "$rows_network"
+}
+
+part_frame() {
+    every frame "$rows_frame"
+}
+
+# The same command again: how far two runs lie apart.
+part_repeat() {
+    every network "$(echo "$rows_network" | sed -n '2,3p')" _again
+}
+
+# Frames in flight, of ours only.
+part_slots() {
+    for what in 'mobilenet_v1 16 0.75 257x257' 'mobilenet_v1 16 1.00 1281x721' 'resnet50 16 - 257x257'; do
+        # shellcheck disable=SC2086
+        set -- $what
+        [ "$3" = - ] && set -- "$1" "$2" '' "$4"
+        model "$1" "$2" "$3"
+        measure "cuda_${word}_$4_slots" --sweep slots:1,2,4 --device cuda --only posenet-cuda --precision fp16 \
+            --model "$made" --size "$4" --rounds 5 --iterations 200
+    done
+}
+
+part_roofline() {
+    for what in 'resnet50 16 - 257x257' 'resnet50 16 - 1281x721' 'mobilenet_v1 16 0.75 257x257' \
+        'mobilenet_v1 16 1.00 1281x721'; do
+        # shellcheck disable=SC2086
+        set -- $what
+        [ "$3" = - ] && set -- "$1" "$2" '' "$4"
+        model "$1" "$2" "$3"
+        measure "cuda_${word}_$4_roofline" --roofline --device cuda --only posenet-cuda --precision fp16 \
+            --model "$made" --size "$4" --iterations 30
+    done
+}
+
+part_cuda() {
+    part_warm
+    part_network
+    part_frame
+    part_slots
+    part_roofline
+    part_repeat
+}
+
+[ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu cuda; }
 for part in "$@"; do
     case $part in
-    cpu | gpu) "part_$part" ;;
-    *) echo "$part: neither cpu nor gpu" >&2; exit 2 ;;
+    cpu | cuda | warm | network | frame | slots | roofline | repeat) "part_$part" ;;
+    *) echo "$part: no part; the first lines of this file name them" >&2; exit 2 ;;
     esac
 done
-echo "$out: $failures failed"
-[ $failures = 0 ]
+echo "$out: $failures failed, $left left out"
+[ $failures = 0 ] && [ $left = 0 ]

@@ -49,18 +49,19 @@ void table_print(const runner *runners, int count, const bench_options *o)
     printf("%s at %dx%d, batch %d, %s, %s, %d threads; %d rounds of %d, interleaved\n",
            table_model(o), c->width, c->height, c->batch, c->precision, c->measure, c->threads,
            o->rounds, o->iterations);
-    printf("%-26s %9s %9s %9s %9s %7s %8s %8s %8s %8s\n", "runtime", "p50 ms", "p90 ms", "p99 ms",
-           "images/s", "spread", "cpu ms", "peak MiB", "first ms", "error");
+    printf("%-26s %9s %9s %9s %9s %7s %8s %8s %8s %8s %8s\n", "runtime", "p50 ms", "p90 ms",
+           "p99 ms", "images/s", "spread", "cpu ms", "peak MiB", "GPU MiB", "first ms", "error");
     for (int i = 0; i < count; i++) {
         const runner *r = &runners[i];
         if (r->state != RUNNER_READY || !r->sample_count) {
             printf("%-26s %s: %s\n", r->name, state_name(r->state), r->why);
             continue;
         }
-        printf("%-26s %9.3f %9.3f %9.3f %9.1f %6.1f%% %8.2f %8.1f %8.1f %8.1e\n", r->name, p50(r),
-               quantile(r->samples, r->sample_count, 0.9),
+        printf("%-26s %9.3f %9.3f %9.3f %9.1f %6.1f%% %8.2f %8.1f %8.1f %8.1f %8.1e\n", r->name,
+               p50(r), quantile(r->samples, r->sample_count, 0.9),
                quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r),
-               spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->first_ms, worst(r));
+               spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->device_peak_mib, r->first_ms,
+               worst(r));
         if (r->others > DISTURBED)
             printf("%-26s disturbed: everything else took %.2f cores meanwhile\n", "", r->others);
     }
@@ -100,6 +101,8 @@ static void add_runner(cJSON *list, const runner *r, const runner *ours, const b
     cJSON_AddNumberToObject(row, "first_ms", r->first_ms);
     cJSON_AddNumberToObject(row, "cpu_ms", r->cpu_ms);
     cJSON_AddNumberToObject(row, "peak_mib", r->peak_mib);
+    if (!strcmp(r->device, "cuda"))
+        cJSON_AddNumberToObject(row, "device_peak_mib", r->device_peak_mib);
     cJSON_AddNumberToObject(row, "others_cpu", r->others);
     if (!strcmp(o->the_case.measure, "frame")) {
         cJSON_AddNumberToObject(row, "poses", r->pose_count);

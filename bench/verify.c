@@ -29,7 +29,7 @@ int verify_write_input(const char *path, const bench_case *c)
     return fclose(f) == 0 && ok ? 0 : -1;
 }
 
-static float *read_all(const char *folder, const char *name, size_t *count)
+float *verify_read(const char *folder, const char *name, size_t *count)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s.f32", folder, name);
@@ -71,8 +71,8 @@ int verify_compare(const char *got, const char *want, double error[HEADS], char 
 {
     for (int i = 0; i < HEADS; i++) {
         size_t got_count = 0, want_count = 0;
-        float *a = read_all(got, head_names[i], &got_count);
-        float *b = read_all(want, head_names[i], &want_count);
+        float *a = verify_read(got, head_names[i], &got_count);
+        float *b = verify_read(want, head_names[i], &want_count);
         int bad = compare_head(head_names[i], a, got_count, b, want_count, &error[i], why);
         free(a);
         free(b);

@@ -1,5 +1,6 @@
 /* The child processes: starting, one JSON line each way, stopping. */
 #include "bench/bench.h"
+#include "bench/device.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -139,14 +140,23 @@ static int send_line(runner *r, cJSON *command)
     return snprintf(r->why, sizeof r->why, "the worker does not read its commands"), -1;
 }
 
-cJSON *worker_call(runner *r, cJSON *command, int timeout_s)
+static cJSON *read_reply(runner *r, int timeout_s)
 {
-    if (send_line(r, command)) return NULL;
     char *line = read_line(r, timeout_s);
     if (!line) return NULL;
     cJSON *reply = cJSON_Parse(line);
     if (!reply) snprintf(r->why, sizeof r->why, "the worker wrote no JSON: %.200s", line);
     free(line);
+    return reply;
+}
+
+cJSON *worker_call(runner *r, cJSON *command, int timeout_s)
+{
+    int gpu = !strcmp(r->device, "cuda");
+    double before = gpu ? device_used_mib() : 0;
+    cJSON *reply = send_line(r, command) ? NULL : read_reply(r, timeout_s);
+    if (gpu) r->device_mib += device_used_mib() - before;
+    if (r->device_mib > r->device_peak_mib) r->device_peak_mib = r->device_mib;
     return reply;
 }
 
@@ -157,9 +167,8 @@ cJSON *worker_command(const char *name)
     return command;
 }
 
-cJSON *worker_ask(runner *r, cJSON *command)
+static cJSON *if_ok(runner *r, cJSON *reply)
 {
-    cJSON *reply = worker_call(r, command, ASK_TIMEOUT_S);
     if (cJSON_IsTrue(cJSON_GetObjectItem(reply, "ok"))) return reply;
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "why"));
     if (text) snprintf(r->why, sizeof r->why, "%s", text);
@@ -167,6 +176,26 @@ cJSON *worker_ask(runner *r, cJSON *command)
     r->state = missing ? RUNNER_MISSING : RUNNER_FAILED;
     cJSON_Delete(reply);
     return NULL;
+}
+
+cJSON *worker_ask(runner *r, cJSON *command)
+{
+    return if_ok(r, worker_call(r, command, ASK_TIMEOUT_S));
+}
+
+void worker_load_all(runner *runners, int count, const bench_options *o)
+{
+    for (int i = 0; i < count; i++)
+        if (worker_start(&runners[i], o) || send_line(&runners[i], worker_command("load")))
+            runners[i].state = RUNNER_FAILED;
+    for (int i = 0; i < count; i++) {
+        runner *r = &runners[i];
+        if (r->state != RUNNER_READY) continue;
+        cJSON *reply = if_ok(r, read_reply(r, ASK_TIMEOUT_S));
+        const cJSON *took = cJSON_GetObjectItem(reply, "load_ms");
+        if (cJSON_IsNumber(took)) r->load_ms = took->valuedouble;
+        cJSON_Delete(reply);
+    }
 }
 
 double worker_cpu_s(const runner *r)

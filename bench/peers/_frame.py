@@ -23,7 +23,7 @@ def read_ppm(path):
         if words[0] != b"P6" or words[3] != b"255":
             raise ValueError(path + " is no binary PPM of 8 bits")
         width, height = int(words[1]), int(words[2])
-        return np.frombuffer(f.read(width * height * 3), np.uint8).reshape(height, width, 3)
+        return np.frombuffer(f.read(width * height * 3), np.uint8).reshape(height, width, 3).copy()
 
 
 def describe(model):
@@ -112,80 +112,84 @@ class Letterbox:
 
 
 class Decoder:
-    """Heads on the host -> poses [(score, [(x, y, score) of each part])] in pixels of the network's input."""
+    """Heads on the host -> poses [(score, [(x, y, score) of each part])] in pixels of the network's input.
+
+    `heads` are (height, width, channels) each; views are fine. Only cells that reach the threshold are looked at
+    twice, and only scores that are asked for are computed.
+    """
 
     def __init__(self, size, logits):
-        self.size, self.logits, self.stride = size, logits, 0
+        self.size, self.logits = size, logits
+        self.least = math.log(THRESHOLD / (1 - THRESHOLD)) if logits else THRESHOLD
 
-    def scores(self, heatmap):
-        self.stride = (self.size[0] - 1) // (heatmap.shape[1] - 1)
-        heat = np.asarray(heatmap, np.float32)
-        return 1 / (1 + np.exp(-heat)) if self.logits else heat
+    def score(self, value):
+        return 1 / (1 + math.exp(-float(value))) if self.logits else float(value)
 
-    def several(self, heads):
-        """`heads`: (height, width, channels) each, views are fine."""
-        scores = self.scores(heads["heatmaps"])
-        h, w, _ = scores.shape
+    def stride(self, heat):
+        return (self.size[0] - 1) // (heat.shape[1] - 1)
+
+    def candidates(self, heat):
+        """Local maxima that reach the threshold, best first: [(value, row, column, part)]."""
+        h, w, _ = heat.shape
         around = np.full((h + 2, w + 2, PARTS), -np.inf, np.float32)
-        around[1:-1, 1:-1] = scores
-        rows = np.maximum(np.maximum(around[:-2], around[1:-1]), around[2:])
-        peaks = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-        y, x, part = np.nonzero((scores >= THRESHOLD) & (scores >= peaks))
-        order = np.lexsort((y * w + x, part, -scores[y, x, part]))
+        around[1:-1, 1:-1] = heat
+        y, x, part = np.nonzero(heat >= self.least)
+        values = around[y + 1, x + 1, part]
+        peak = np.ones(len(values), bool)
+        for dy in range(3):
+            for dx in range(3):
+                peak &= values >= around[y + dy, x + dx, part]
+        y, x, part, values = y[peak], x[peak], part[peak], values[peak]
+        order = np.lexsort((y * w + x, part, -values))
+        return zip(values[order].tolist(), y[order].tolist(), x[order].tolist(), part[order].tolist())
+
+    def several(self, heads, candidates=None):
+        """`candidates`: of this heatmap, if they are known already."""
+        heat = heads["heatmaps"]
+        stride = self.stride(heat)
         poses = []
-        for i in order:
+        for value, y, x, k in candidates if candidates is not None else self.candidates(heat):
             if len(poses) == MAX_POSES:
                 break
-            k, score = int(part[i]), float(scores[y[i], x[i], part[i]])
-            root = self._refined(heads["offsets"], int(y[i]), int(x[i]), k)
-            if any(self._within(root, p[k]) for _, p in poses):
+            root = refined(heads["offsets"], stride, y, x, k)
+            if any(within(root, p[k]) for _, p in poses):
                 continue
-            points = self._walk(heads, scores, k, root, score)
+            points = self._walk(heads, stride, k, (*root, self.score(value)))
             counted = sum(p[2] for j, p in enumerate(points)
-                          if not any(self._within(p, other[j]) for _, other in poses))
+                          if not any(within(p, other[j]) for _, other in poses))
             poses.append((counted / PARTS, points))
         return poses
 
-    def single(self, heads):
-        scores = self.scores(heads["heatmaps"])
-        h, w, _ = scores.shape
-        best = scores.reshape(h * w, PARTS).argmax(0)
-        points = []
-        for k, cell in enumerate(best.tolist()):
-            y, x = divmod(cell, w)
-            points.append((*self._refined(heads["offsets"], y, x, k), float(scores[y, x, k])))
-        return [(sum(p[2] for p in points) / PARTS, points)]
-
-    @staticmethod
-    def _within(a, b):
-        return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 <= RADIUS * RADIUS
-
-    def _refined(self, offsets, y, x, k):
-        return x * self.stride + float(offsets[y, x, k + PARTS]), y * self.stride + float(offsets[y, x, k])
-
-    def _cell(self, x, y, shape):
-        row = min(max(math.floor(y / self.stride + 0.5), 0), shape[0] - 1)
-        return row, min(max(math.floor(x / self.stride + 0.5), 0), shape[1] - 1)
-
-    def _walk(self, heads, scores, root, at, score):
+    def _walk(self, heads, stride, root, first):
         points = [None] * PARTS
-        points[root] = (*at, score)
+        points[root] = first
         for edge in reversed(range(len(EDGES))):
             parent, child = EDGES[edge]
             if points[child] and not points[parent]:
-                points[parent] = self._step(heads, scores, heads["displacement_bwd"], edge,
-                                            points[child], parent)
+                points[parent] = self._step(heads, stride, "displacement_bwd", edge, points[child], parent)
         for edge, (parent, child) in enumerate(EDGES):
             if points[parent] and not points[child]:
-                points[child] = self._step(heads, scores, heads["displacement_fwd"], edge,
-                                           points[parent], child)
+                points[child] = self._step(heads, stride, "displacement_fwd", edge, points[parent], child)
         return points
 
-    def _step(self, heads, scores, displacement, edge, source, part):
-        shape = scores.shape
-        row, column = self._cell(source[0], source[1], shape)
-        y = source[1] + float(displacement[row, column, edge])
-        x = source[0] + float(displacement[row, column, edge + len(EDGES)])
+    def _step(self, heads, stride, displacement, edge, source, part):
+        heat, offsets, moves = heads["heatmaps"], heads["offsets"], heads[displacement]
+        row, column = nearest_cell(source[0], source[1], stride, heat.shape)
+        y = source[1] + float(moves[row, column, edge])
+        x = source[0] + float(moves[row, column, edge + len(EDGES)])
         for _ in range(2):
-            x, y = self._refined(heads["offsets"], *self._cell(x, y, shape), part)
-        return x, y, float(scores[(*self._cell(x, y, shape), part)])
+            x, y = refined(offsets, stride, *nearest_cell(x, y, stride, heat.shape), part)
+        return x, y, self.score(heat[(*nearest_cell(x, y, stride, heat.shape), part)])
+
+
+def within(a, b):
+    return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 <= RADIUS * RADIUS
+
+
+def refined(offsets, stride, y, x, k):
+    return x * stride + float(offsets[y, x, k + PARTS]), y * stride + float(offsets[y, x, k])
+
+
+def nearest_cell(x, y, stride, shape):
+    row = min(max(math.floor(y / stride + 0.5), 0), shape[0] - 1)
+    return row, min(max(math.floor(x / stride + 0.5), 0), shape[1] - 1)

@@ -10,12 +10,15 @@ from onnx import numpy_helper
 
 
 def _attributes(node):
-    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    """Plain numbers, lists and texts, which torch.compile traces through."""
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    return {k: v.decode() if isinstance(v, bytes) else list(v) if not isinstance(v, (int, float)) else v
+            for k, v in values.items()}
 
 
 def _pads(attributes, size, kernel, stride, dilation):
     """(top, left, bottom, right) as ONNX's auto_pad means them for an input of `size`."""
-    auto = attributes.get("auto_pad", b"NOTSET").decode()
+    auto = attributes.get("auto_pad", "NOTSET")
     if auto == "NOTSET":
         return list(attributes.get("pads", [0, 0, 0, 0]))
     if auto == "VALID":
@@ -36,10 +39,13 @@ class OnnxModule(torch.nn.Module):
         super().__init__()
         graph = onnx.load(path).graph
         self.outputs = outputs
-        self.nodes, self.slots = [], {}
+        self.nodes, self.slots, self.constants = [], {}, {}
         weights = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
         self.input = next(i for i in graph.input if i.name not in weights)
         for name, array in weights.items():
+            if array.ndim == 0 or array.dtype.kind == "i":  # limits and sizes: numbers, as a user would write them
+                self.constants[name] = array.tolist()
+                continue
             self.slots[name] = f"w{len(self.slots)}"
             tensor = torch.from_numpy(array.copy())
             self.register_buffer(self.slots[name], tensor)
@@ -55,7 +61,7 @@ class OnnxModule(torch.nn.Module):
                                _attributes(node)))
 
     def forward(self, x):
-        values = {self.input.name: x}
+        values = {self.input.name: x, **self.constants}
         for op, inputs, outputs, attributes in self.nodes:
             args = [None if not i else values[i] if i in values else getattr(self, self.slots[i])
                     for i in inputs]
@@ -91,7 +97,7 @@ class OnnxModule(torch.nn.Module):
 
     @staticmethod
     def op_pad(a, x, pads=None, value=None):
-        pads = a["pads"] if pads is None else pads.tolist()
+        pads = a["pads"] if pads is None else pads
         half = len(pads) // 2
         flat = [p for axis in reversed(range(half)) for p in (pads[axis], pads[half + axis])]
         return F.pad(x, flat, value=float(value or 0))

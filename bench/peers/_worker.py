@@ -2,7 +2,8 @@
 
 A worker file defines VARIANTS (what --list prints; see README.md) and a class with
 
-    __init__(self, variant, case)   loads the model; raises Missing when its runtime is not installed
+    load(variant)                   static; imports the runtime, or raises Missing when it is not installed
+    __init__(self, variant, case)   loads the model, on the device
     version                         text
     nchw                            whether the network's input is NCHW
     infer(self, array)              NHWC float32 in, {head name: NHWC or NCHW} out
@@ -14,6 +15,8 @@ of it on its device has, instead of `predict`,
 
     open_frames(self, frame, letterbox, decoder)   frame: one 8-bit picture; the batch repeats it
     frames(self)                                   one timed call: [poses of each picture]
+    frame_heads(self)                              {head name: host array} of the last of these calls
+    traffic                                        bytes up and down the bus of such a call
 
 and ends with  main(VARIANTS, TheClass).  The protocol is described in README.md beside this file.
 """
@@ -88,6 +91,7 @@ class Frames:
         self.letterbox = _frame.Letterbox(frame.shape[:2], *size, normalize)
         self.decoder = _frame.Decoder(size, logits)
         self.frames = [frame.copy() for _ in range(case["batch"])]
+        self.found = {}
         if hasattr(runtime, "open_frames"):
             runtime.open_frames(frame, self.letterbox, self.decoder)
             return
@@ -100,8 +104,17 @@ class Frames:
             return self._in_frame(self.runtime.frames())
         for frame, view in zip(self.frames, self.views):
             self.letterbox.apply(frame, view)
-        heads = to_nhwc(self.runtime.predict(self.input))
-        return self._in_frame([self.decoder.several(h) for h in one_by_one(heads)])
+        self.found = to_nhwc(self.runtime.predict(self.input))
+        return self._in_frame([self.decoder.several(h) for h in one_by_one(self.found)])
+
+    def heads(self):
+        """What the last call's poses were found in."""
+        return self.found or to_nhwc(self.runtime.frame_heads())
+
+    def traffic(self):
+        """Bytes up and down of one call, where the worker counts them."""
+        both = getattr(self.runtime, "traffic", None)
+        return {"bytes_up": both[0], "bytes_down": both[1]} if both else {}
 
     def _in_frame(self, pictures):
         place = self.letterbox.to_source
@@ -109,16 +122,26 @@ class Frames:
                 for poses in pictures]
 
 
+def write_heads(heads, folder):
+    for name, head in to_nhwc(heads).items():
+        head.tofile(os.path.join(folder, name + ".f32"))
+
+
 class Loop:
     def __init__(self, make, variant):
         self.make, self.variant, self.runtime, self.case = make, variant, None, None
         self.frames = None
-        self.idle_mib = 0.0
+        self.idle_mib = peak_mib()
+
+    def load(self, _command):
+        start = time.perf_counter()
+        self.make.load(self.variant)
+        return {"load_ms": (time.perf_counter() - start) * 1e3}
 
     def open(self, command):
         if command.get("slots", 1) != 1:
             raise ValueError("this worker keeps one frame in flight")
-        self.idle_mib = peak_mib()
+        self.make.load(self.variant)
         start = time.perf_counter()
         self.case = command
         self.runtime = self.make(self.variant, command)
@@ -132,16 +155,16 @@ class Loop:
         start = time.perf_counter()
         heads = self.runtime.infer(array)
         took = (time.perf_counter() - start) * 1e3
-        for name, head in to_nhwc(heads).items():
-            head.tofile(os.path.join(command["output"], name + ".f32"))
+        write_heads(heads, command["output"])
         return {"ms": took}
 
-    def poses(self, _command):
+    def poses(self, command):
         if not self.frames:
             raise ValueError("poses are asked of a worker that measures the network only")
         start = time.perf_counter()
         pictures = self.frames.call()
         took = (time.perf_counter() - start) * 1e3
+        write_heads(self.frames.heads(), command["output"])
         plain = [[{"score": float(score), "keypoints": [[float(v) for v in p] for p in points]}
                   for score, points in poses] for poses in pictures]
         return {"ms": took, "poses": plain}
@@ -153,7 +176,8 @@ class Loop:
             start = time.perf_counter()
             call()
             samples.append((time.perf_counter() - start) * 1e3)
-        return {"ms": samples, "cpu_ms": (cpu_ms() - before) / len(samples)}
+        reply = {"ms": samples, "cpu_ms": (cpu_ms() - before) / len(samples)}
+        return dict(reply, **self.frames.traffic()) if self.frames else reply
 
     def memory(self, _command):
         return {"peak_mib": peak_mib() - self.idle_mib}
@@ -162,7 +186,7 @@ class Loop:
         command = json.loads(line)
         if command["command"] in ("infer", "poses", "time") and self.runtime is None:
             return {"ok": False, "why": command["command"] + " before open"}
-        verbs = {"open": self.open, "infer": self.infer, "poses": self.poses, "time": self.time,
+        verbs = {"load": self.load, "open": self.open, "infer": self.infer, "poses": self.poses, "time": self.time,
                  "memory": self.memory}
         try:
             return dict(ok=True, **verbs[command["command"]](command))

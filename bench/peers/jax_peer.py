@@ -1,9 +1,9 @@
 """JAX (XLA) on CUDA: the ONNX file's nodes as one jitted function, compiled ahead of time."""
-import functools
+import os
 
 import numpy as np
 
-from _worker import Missing, head_outputs, main, wants_nchw
+from _worker import Missing, head_outputs, main, one_by_one, to_nhwc, wants_nchw
 
 VARIANTS = [{"name": "jax-jit", "device": "cuda"}]
 
@@ -86,12 +86,19 @@ def build(path, wanted, dtype, precision):
 
 
 class Jax:
-    def __init__(self, variant, case):
+    @staticmethod
+    def load(_variant):
+        # Memory as it is needed: others measure on the same GPU.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         try:
-            import jax
-            import onnx
+            import jax  # noqa: F401
+            import onnx  # noqa: F401
         except ImportError as e:
             raise Missing("jax: " + str(e)) from e
+
+    def __init__(self, variant, case):
+        import jax
+        import onnx
         if not any(d.platform == "gpu" for d in jax.devices()):
             raise Missing("jax: sees no GPU")
         self.jax = jax
@@ -107,18 +114,42 @@ class Jax:
         shape = (case["batch"], 3, *size) if self.nchw else (case["batch"], *size, 3)
         self.weights = jax.device_put(weights)
         self.x = jax.device_put(np.zeros(shape, self.dtype))
-        self.run = functools.partial(jax.jit(f).lower(self.x, self.weights).compile())
+        self.run = jax.jit(f).lower(self.x, self.weights).compile()
         self.version = f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
 
     def infer(self, array):
-        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
-
-    def predict(self, array):
+        array = array.transpose(0, 3, 1, 2) if self.nchw else array
         self.x = self.jax.device_put(np.ascontiguousarray(array, self.dtype))
-        return {h: np.asarray(o) for h, o in zip(self.heads, self.call())}
+        return dict(zip(self.heads, map(np.asarray, self.call())))
 
     def call(self):
         return self.jax.block_until_ready(self.run(self.x, self.weights))
+
+    def open_frames(self, frame, letterbox, decoder):
+        jax, jnp = self.jax, self.jax.numpy
+        self.pixels = np.repeat(frame.reshape(1, -1, 3), len(self.x), 0)
+        n, height, width = len(self.x), letterbox.height, letterbox.width
+        constants = jax.device_put((letterbox.index, [o[..., None] for o in letterbox.outside], letterbox.fx,
+                                    letterbox.fy, letterbox.shift))
+
+        def boxed(pixels, index, outside, fx, fy, shift):
+            corners = [jnp.where(o, 0, pixels[:, i].astype(jnp.float32)) for i, o in zip(index, outside)]
+            picture = letterbox.blend(corners, fx, fy) * letterbox.scale + shift
+            whole = jnp.broadcast_to(shift, (n, height, width, 3))
+            whole = whole.at[:, letterbox.rows, letterbox.columns].set(picture).astype(self.dtype)
+            return whole.transpose(0, 3, 1, 2) if self.nchw else whole
+
+        self.boxed = jax.jit(boxed).lower(self.pixels, *constants).compile()
+        self.constants, self.decoder = constants, decoder
+        outputs = self.run(self.boxed(self.pixels, *constants), self.weights)
+        self.traffic = (self.pixels.nbytes, sum(o.nbytes for o in outputs))
+
+    def frames(self):
+        self.outputs = self.run(self.boxed(self.pixels, *self.constants), self.weights)
+        return [self.decoder.several(one) for one in one_by_one(to_nhwc(self.frame_heads()))]
+
+    def frame_heads(self):
+        return dict(zip(self.heads, self.jax.device_get(self.outputs)))
 
 
 main(VARIANTS, Jax)

@@ -1,12 +1,14 @@
 """ONNX Runtime: on the CPU with every graph optimisation and as many threads as the case says; on CUDA in
 both layouts, and through its TensorRT provider, with bound device buffers and in a CUDA graph.
 
-fp16 on CUDA runs the file with its initialisers and inputs converted (keep_io_types off), which is what
-ONNX Runtime's users do; the converted file is made once in memory.
+fp16 on CUDA runs the file with its initialisers, inputs and outputs converted, which is what ONNX Runtime's
+users do; for CUDA the input's size is written into the file. PyTorch holds the bound buffers, and in the frame
+measure brings the picture up and letterboxes it, in a CUDA graph of its own that is waited for before the
+network starts.
 """
 import numpy as np
 
-from _worker import Missing, head_outputs, main, wants_nchw
+from _worker import Missing, head_outputs, main, one_by_one, to_nhwc, wants_nchw
 
 VARIANTS = [{"name": "onnxruntime-cpu", "device": "cpu"},
             {"name": "onnxruntime-cuda", "device": "cuda"},
@@ -18,20 +20,31 @@ PROVIDERS = {"onnxruntime-cpu": "CPUExecutionProvider", "onnxruntime-cuda": "CUD
              "onnxruntime-tensorrt": "TensorrtExecutionProvider"}
 
 
-def half_model(path):
-    """The file's bytes with every float tensor in fp16, inputs and outputs included."""
+def fixed_model(path, size, batch, half):
+    """(the file's bytes for one size of input, {output: its dims}), in fp16 throughout if `half`."""
     import onnx
     from onnx import TensorProto, numpy_helper
     model = onnx.load(path)
     graph = model.graph
+    names = {i.name for i in graph.initializer}
+    source = next(i for i in graph.input if i.name not in names)
+    dims = source.type.tensor_type.shape.dim
+    nchw = wants_nchw([d.dim_value or d.dim_param for d in dims])
+    for dim, value in zip(dims, (batch, 3, *size) if nchw else (batch, *size, 3)):
+        dim.dim_value = value
     for i, tensor in enumerate(graph.initializer):
-        if tensor.data_type == TensorProto.FLOAT:
-            half = numpy_helper.to_array(tensor).astype(np.float16)
-            graph.initializer[i].CopyFrom(numpy_helper.from_array(half, tensor.name))
-    for value in [*graph.input, *graph.output, *graph.value_info]:
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+        if half and tensor.data_type == TensorProto.FLOAT:
+            numbers = numpy_helper.to_array(tensor).astype(np.float16)
+            graph.initializer[i].CopyFrom(numpy_helper.from_array(numbers, tensor.name))
+    for value in [*graph.input, *graph.output]:
+        if half and value.type.tensor_type.elem_type == TensorProto.FLOAT:
             value.type.tensor_type.elem_type = TensorProto.FLOAT16
-    return model.SerializeToString()
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]
+    model = onnx.shape_inference.infer_shapes(model)
+    shapes = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in model.graph.output}
+    return model.SerializeToString(), shapes
 
 
 def provider_options(variant, precision):
@@ -45,16 +58,22 @@ def provider_options(variant, precision):
 
 
 class OnnxRuntime:
-    def __init__(self, variant, case):
+    @staticmethod
+    def load(variant):
         try:
             if variant != "onnxruntime-cpu":
-                import torch  # noqa: F401  its wheels bring the CUDA libraries that the provider needs
+                import torch  # its wheels bring the CUDA libraries that the provider needs
+                if not torch.cuda.is_available():
+                    raise Missing("onnxruntime: sees no GPU")
+            import onnx  # noqa: F401
             import onnxruntime as ort
         except ImportError as e:
             raise Missing("onnxruntime: " + str(e)) from e
-        provider = PROVIDERS[variant]
-        if provider not in ort.get_available_providers():
-            raise Missing(f"onnxruntime {ort.__version__} has no {provider}")
+        if PROVIDERS[variant] not in ort.get_available_providers():
+            raise Missing(f"onnxruntime {ort.__version__} has no {PROVIDERS[variant]}")
+
+    def __init__(self, variant, case):
+        import onnxruntime as ort
         self.cuda = variant != "onnxruntime-cpu"
         half = case["precision"] == "fp16"
         if case["precision"] != "fp32" and not self.cuda:
@@ -63,49 +82,76 @@ class OnnxRuntime:
         options.log_severity_level = 3
         options.intra_op_num_threads = case["threads"]
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        model = half_model(case["model"]) if half else case["model"]
+        model, shapes = case["model"], None
+        if self.cuda:
+            model, shapes = fixed_model(model, (case["height"], case["width"]), case["batch"], half)
         self.session = ort.InferenceSession(
-            model, options, providers=[(provider, provider_options(variant, case["precision"]))])
-        if self.session.get_providers()[0] != provider:
-            raise ValueError(provider + " could not be loaded")
-        self.ort, self.version = ort, "onnxruntime " + ort.__version__
-        self.dtype = np.float16 if half else np.float32
+            model, options, providers=[(PROVIDERS[variant], provider_options(variant, case["precision"]))])
+        if self.session.get_providers()[0] != PROVIDERS[variant]:
+            raise Missing(PROVIDERS[variant] + " could not be loaded, or what it needs is not installed")
+        self.version = "onnxruntime " + ort.__version__
         self.input = self.session.get_inputs()[0]
         self.nchw = wants_nchw(self.input.shape)
-        self.binding = None
         names = [o.name for o in self.session.get_outputs()]
         self.heads = head_outputs(names)
         self.names = [names[i] for i in self.heads.values()]
+        if self.cuda:
+            self._bind(shapes, np.float16 if half else np.float32)
+            self.open_frames, self.frames = self._open_frames, self._frames
+
+    def _bind(self, shapes, dtype):
+        # Never run unbound: the first run captures a CUDA graph, which keeps the addresses of that run.
+        import torch
+        self.torch = torch
+        kind = torch.float16 if dtype == np.float16 else torch.float32
+        self.binding = self.session.io_binding()
+        self.x = torch.zeros(self.input.shape, dtype=kind, device="cuda")
+        self.outputs = [torch.zeros(shapes[name], dtype=kind, device="cuda") for name in self.names]
+        self.binding.bind_input(self.input.name, "cuda", 0, dtype, self.input.shape, self.x.data_ptr())
+        for name, out in zip(self.names, self.outputs):
+            self.binding.bind_output(name, "cuda", 0, dtype, list(out.shape), out.data_ptr())
+        self.torch.cuda.synchronize()
+        self.call()
 
     def infer(self, array):
         return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
 
     def predict(self, array):
-        array = np.ascontiguousarray(array, self.dtype)
+        array = np.ascontiguousarray(array)
         if not self.cuda:
             self.feed = {self.input.name: array}
             return dict(zip(self.heads, self.session.run(self.names, self.feed)))
-        if self.binding is None:
-            self._bind(array)
-        self.kept[0].update_inplace(array)
+        self.x.copy_(self.torch.from_numpy(array))
+        self.torch.cuda.synchronize()
         self.call()
-        return {h: o.numpy() for h, o in zip(self.heads, self.kept[1:])}
-
-    def _bind(self, array):
-        # A captured graph needs the same addresses every time: outputs are allocated by a first run.
-        first = self.session.run(self.names, {self.input.name: array})
-        value = self.ort.OrtValue.ortvalue_from_numpy
-        self.binding = self.session.io_binding()
-        self.kept = [value(array, "cuda", 0)] + [value(o, "cuda", 0) for o in first]
-        self.binding.bind_ortvalue_input(self.input.name, self.kept[0])
-        for name, out in zip(self.names, self.kept[1:]):
-            self.binding.bind_ortvalue_output(name, out)
+        return self.frame_heads()
 
     def call(self):
+        """Waits for the result: ONNX Runtime synchronises its stream at the end of a run."""
         if self.cuda:
             self.session.run_with_iobinding(self.binding)
         else:
             self.session.run(self.names, self.feed)
+
+    def frame_heads(self):
+        return {h: o.float().cpu().numpy() for h, o in zip(self.heads, self.outputs)}
+
+    def _open_frames(self, frame, letterbox, decoder):
+        import _torch_frame
+        upload = _torch_frame.Upload(self.torch, frame, letterbox,
+                                     self.x.permute(0, 2, 3, 1) if self.nchw else self.x)
+        self.download, self.decoder = _torch_frame.Download(self.torch, self.outputs), decoder
+        self.graph, _ = _torch_frame.captured(self.torch, upload.run)
+        self.traffic = (upload.bytes, self.download.bytes)
+
+    def _frames(self):
+        self.graph.replay()
+        self.torch.cuda.synchronize()
+        self.call()
+        self.download.run(self.outputs)
+        self.torch.cuda.synchronize()
+        heads = to_nhwc({h: t.numpy() for h, t in zip(self.heads, self.download.hosts)})
+        return [self.decoder.several(one) for one in one_by_one(heads)]
 
 
 main(VARIANTS, OnnxRuntime)

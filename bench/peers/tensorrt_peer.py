@@ -4,7 +4,8 @@ it is what the other workers use. Device memory and streams are PyTorch's.
 """
 import numpy as np
 
-from _worker import Missing, head_outputs, main, wants_nchw
+import _torch_frame
+from _worker import Missing, head_outputs, main, one_by_one, to_nhwc, wants_nchw
 
 VARIANTS = [{"name": "tensorrt", "device": "cuda"}]
 
@@ -35,12 +36,17 @@ def build_engine(trt, case):
 
 
 class TensorRt:
-    def __init__(self, variant, case):
+    @staticmethod
+    def load(_variant):
         try:
-            import tensorrt as trt
-            import torch
+            import tensorrt  # noqa: F401
+            import torch  # noqa: F401
         except ImportError as e:
             raise Missing("tensorrt: " + str(e)) from e
+
+    def __init__(self, variant, case):
+        import tensorrt as trt
+        import torch
         self.torch = torch
         self.engine, self.input_name, shape = build_engine(trt, case)
         self.context = self.engine.create_execution_context()
@@ -56,31 +62,44 @@ class TensorRt:
             self.context.set_tensor_address(name, self.tensors[name].data_ptr())
         names = [n for n in self.tensors if n != self.input_name]
         self.heads = {h: names[i] for h, i in head_outputs(names).items()}
-        self.graph = self._capture()
+        self.graph, _ = _torch_frame.captured(torch, self._run)
         self.version = f"tensorrt {trt.__version__}, {torch.cuda.get_device_name()}"
 
-    def _capture(self):
-        torch = self.torch
-        stream = torch.cuda.Stream()
-        self.context.execute_async_v3(stream.cuda_stream)  # what is set up lazily must not be captured
-        stream.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
-            self.context.execute_async_v3(stream.cuda_stream)
-        return graph
+    def _run(self):
+        self.context.execute_async_v3(self.torch.cuda.current_stream().cuda_stream)
 
     def infer(self, array):
-        return self.predict(array.transpose(0, 3, 1, 2) if self.nchw else array)
-
-    def predict(self, array):
-        source = self.torch.from_numpy(np.ascontiguousarray(array))
-        self.tensors[self.input_name].copy_(source)
+        array = array.transpose(0, 3, 1, 2) if self.nchw else array
+        self.tensors[self.input_name].copy_(self.torch.from_numpy(np.ascontiguousarray(array)))
         self.call()
-        return {h: self.tensors[n].float().cpu().numpy() for h, n in self.heads.items()}
+        return self.frame_heads()
 
     def call(self):
         self.graph.replay()
         self.torch.cuda.synchronize()
+
+    def frame_heads(self):
+        return {h: self.tensors[n].float().cpu().numpy() for h, n in self.heads.items()}
+
+    def open_frames(self, frame, letterbox, decoder):
+        source = self.tensors[self.input_name]
+        upload = _torch_frame.Upload(self.torch, frame, letterbox, source.permute(0, 2, 3, 1) if self.nchw else source)
+        outputs = [self.tensors[n] for n in self.heads.values()]
+        download = _torch_frame.Download(self.torch, outputs)
+
+        def run():
+            upload.run()
+            self._run()
+            download.run(outputs)
+
+        self.graph, _ = _torch_frame.captured(self.torch, run)
+        self.hosts, self.decoder = download.hosts, decoder
+        self.traffic = (upload.bytes, download.bytes)
+
+    def frames(self):
+        self.call()
+        heads = to_nhwc({h: t.numpy() for h, t in zip(self.heads, self.hosts)})
+        return [self.decoder.several(one) for one in one_by_one(heads)]
 
 
 main(VARIANTS, TensorRt)
