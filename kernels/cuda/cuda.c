@@ -13,12 +13,17 @@ status cuda_check(cudaError_t error, const char *doing)
                 "CUDA: %s failed: %s", doing, cudaGetErrorString(error));
 }
 
-status cuda_launched(const work *w, const network *net)
+status cuda_launch_check(cudaError_t error, const work *w, const network *net)
 {
-    cudaError_t error = cudaGetLastError();
     if (error == cudaSuccess) return STATUS_OK;
+    (void)cudaGetLastError();
     return fail(STATUS_DEVICE, "CUDA: launching %s for %s failed: %s", w->row->name,
                 net->steps[w->first].nodes, cudaGetErrorString(error));
+}
+
+status cuda_launched(const work *w, const network *net)
+{
+    return cuda_launch_check(cudaGetLastError(), w, net);
 }
 
 static status device_allocate(void *user, size_t bytes, void **out)

@@ -22,7 +22,9 @@ extern "C" {
  */
 status cuda_check(cudaError_t error, const char *doing) STATUS_MUST_CHECK;
 
-/* The error that launching the kernels of `w` left, with the row's and the nodes' names. */
+/* The error of launching a kernel of `w`, with the row's and the nodes' names; cuda_launched: the
+ * one that <<<>>> left. */
+status cuda_launch_check(cudaError_t error, const work *w, const network *net) STATUS_MUST_CHECK;
 status cuda_launched(const work *w, const network *net) STATUS_MUST_CHECK;
 
 /* Device memory for a pack cache: pack_cache_new(&cuda_pack_memory, &cache). */

@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/decode/decode.h"
 
 __device__ static inline float element_load(const void *data, element_type type, int64_t index)
@@ -85,6 +86,8 @@ __device__ static inline int64_t index_of(const position &p, const int dims[AXES
 
 template <typename F> __global__ void each_element(F compute, unsigned count)
 {
+    wait_for_previous();
+    let_next_start();
     for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
         compute(i);
 }
@@ -95,9 +98,9 @@ static status launch_each(const work *w, const network *net, const run *r, F com
 {
     const int threads = 256, most_blocks = 1 << 20;
     int64_t blocks = (count + threads - 1) / threads;
-    each_element<<<static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), threads, 0,
-                   static_cast<cudaStream_t>(r->stream)>>>(compute, static_cast<unsigned>(count));
-    return cuda_launched(w, net);
+    dim3 grid(static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks));
+    return cuda_launch_check(
+        launch_kernel(r, each_element<F>, grid, dim3(threads), 0, compute, count), w, net);
 }
 
 #endif

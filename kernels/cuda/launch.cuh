@@ -32,6 +32,10 @@ __device__ inline void let_next_start()
 #endif
 }
 
+// 1 where the kernels that the current device runs have the wait in them: not where it is older than
+// compute capability 9.0, nor where this build has only kernels for older ones.
+extern "C" int cuda_starts_early(void);
+
 // `r->programmatic` says whether it may start early. A row of several kernels passes a run of its
 // own with it set for all but the first. `cluster`: blocks of a thread-block cluster (compute
 // capability 9.0 on where it is not 1).
@@ -47,7 +51,7 @@ static cudaError_t launch_clusters(const run *r, void (*kernel)(Parameters...), 
     config.dynamicSmemBytes = shared_bytes;
     config.stream = static_cast<cudaStream_t>(r->stream);
     config.attrs = attributes;
-    if (r->programmatic) {
+    if (r->programmatic && cuda_starts_early()) {
         attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
         attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
     }
