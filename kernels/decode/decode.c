@@ -48,8 +48,9 @@ static void add_vector(const decoder *d, int head, cell at, int y_channel, int c
 
 static cell nearest_cell(const decoder *d, const keypoint *p)
 {
-    return (cell){decode_nearest_cell(p->y, d->heads->stride, d->height),
-                  decode_nearest_cell(p->x, d->heads->stride, d->width)};
+    float stride = (float)d->heads->stride;
+    return (cell){decode_nearest_cell(exact_quotient(p->y, stride), d->height),
+                  decode_nearest_cell(exact_quotient(p->x, stride), d->width)};
 }
 
 /* The place that a cell of a part points at; the score is left alone. */

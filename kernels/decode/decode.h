@@ -85,10 +85,11 @@ HOST_DEVICE static inline float decode_number(float value)
     return value == value ? value : 0.0f;
 }
 
-/* The cell nearest to coordinate `p`, held within 0..cells-1 before it becomes an int. */
-HOST_DEVICE static inline int decode_nearest_cell(float p, int stride, int cells)
+/* The cell nearest to coordinate `p`, given as p / stride, held within 0..cells-1 before it becomes
+ * an int. */
+HOST_DEVICE static inline int decode_nearest_cell(float p_in_cells, int cells)
 {
-    float cell = floorf(exact_quotient(p, (float)stride) + 0.5f);
+    float cell = floorf(p_in_cells + 0.5f);
     return (int)fminf(fmaxf(cell, 0.0f), (float)(cells - 1));
 }
 

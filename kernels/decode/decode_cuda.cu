@@ -1,93 +1,73 @@
-// OP_DECODE wholly on the device: the rule of decode.h and the poses of decode.c, in two kernels.
-//
-//   find_candidates   a thread a heatmap element: local maxima at or above the threshold into a
-//   list
-//                     (several people), or the best cell of each part (single)
-//   make_poses        poses_cuda.cu: a block an image grows poses from the best of them
-//
-// The list is in no order, but its keys are all different, so what comes out is always the same.
-#include <math_constants.h>
-
+// OP_DECODE wholly on the device: the rule of decode.h and the poses of decode.c, in two kernels
+// (decode_device.cuh). Candidates are in no order, but their keys are all different, so what comes
+// out is always the same.
 #include "kernels/decode/decode_device.cuh"
 #include "kernels/rows.h"
 
-namespace decode
-{
+using namespace decode;
+
 namespace
 {
 
-const int FIND_THREADS = 256;
+// Of all images together.
+struct places {
+    size_t segments, candidates; // an image's segments; all images' places
+};
 
-__device__ bool is_local_maximum(const decoder &d, cell at, int part, float raw, float score)
+places places_of(const decode_heads &heads)
 {
-    for (int y = at.y - 1; y <= at.y + 1; y++) {
-        for (int x = at.x - 1; x <= at.x + 1; x++) {
-            if (y < 0 || x < 0 || y >= d.height || x >= d.width) continue;
-            float other = load(d, DECODE_HEATMAP, {y, x}, part);
-            if (other > raw && score_of(d, other) > score) return false;
-        }
-    }
-    return true;
+    const int *dims = heads.head[DECODE_HEATMAP].dims;
+    size_t elements = static_cast<size_t>(dims[AXIS_H]) * dims[AXIS_W] * PARTS;
+    size_t segments = (elements + SEGMENT - 1) / SEGMENT;
+    return {segments, dims[AXIS_N] * segments * SEGMENT};
 }
 
-// Neighbouring threads take neighbouring channels of a cell, as they lie in memory.
-__global__ void __launch_bounds__(FIND_THREADS) find_candidates(const __grid_constant__ decoder d)
+void describe_tree(decoder *d)
 {
-    __shared__ unsigned long long best[PARTS];
-    const decode_options options = *d.request.options;
-    unsigned cells = cells_of(d);
-    unsigned i = blockIdx.x * FIND_THREADS + threadIdx.x, place = i / PARTS;
-    int part = i % PARTS;
-    cell at = cell_number(d, place);
-    float raw = place < cells ? load(d, DECODE_HEATMAP, at, part) : CUDART_NAN_F;
-    float score = raw == raw ? score_of(d, raw) : CUDART_NAN_F;
-    unsigned long long key = decode_key(score, part * cells + place);
-    found *all = &d.founds[blockIdx.y];
-
-    if (options.single) {
-        if (threadIdx.x < PARTS) best[threadIdx.x] = 0;
-        __syncthreads();
-        if (raw == raw) atomicMax(&best[part], key);
-        __syncthreads();
-        if (threadIdx.x < PARTS && best[threadIdx.x])
-            atomicMax(&all->best[threadIdx.x], best[threadIdx.x]);
-        return;
+    for (int e = EDGES - 1; e >= 0; e--) { // an edge's child is a parent of later edges only
+        d->edges[e] = skeleton_edges[e];
+        d->beyond[e] = 1u << d->edges[e].child;
+        for (int later = e + 1; later < EDGES; later++) {
+            if (d->edges[later].parent == d->edges[e].child) d->beyond[e] |= d->beyond[later];
+        }
     }
-    if (!(score >= options.score_threshold) || !is_local_maximum(d, at, part, raw, score)) return;
-    keypoint p;
-    cell_point(d, at, part, &p);
-    candidate *list = d.candidates + static_cast<int64_t>(blockIdx.y) * cells * PARTS;
-    list[atomicAdd(&all->count, 1u)] = {key, p.x, p.y};
+}
+
+// A product with it has the bits of the quotient only where it is exact.
+float reciprocal(int stride)
+{
+    return stride & (stride - 1) ? 0.0f : 1.0f / static_cast<float>(stride);
 }
 
 } // namespace
-} // namespace decode
-
-using namespace decode;
 
 extern "C" size_t decode_cuda_workspace_bytes(const decode_heads *heads)
 {
-    const int *dims = heads->head[DECODE_HEATMAP].dims;
-    size_t elements = static_cast<size_t>(dims[AXIS_H]) * dims[AXIS_W] * PARTS;
-    return dims[AXIS_N] * (sizeof(found) + elements * sizeof(candidate));
+    places p = places_of(*heads);
+    return p.candidates * (sizeof(candidate) + sizeof(keypoint[PARTS])) +
+           p.candidates / SEGMENT * sizeof(unsigned);
 }
 
 extern "C" status decode_cuda_launch(const decode_cuda_request *request)
 {
     const int *dims = request->heads.head[DECODE_HEATMAP].dims;
-    unsigned elements = static_cast<unsigned>(dims[AXIS_H]) * dims[AXIS_W] * PARTS;
-    size_t images = dims[AXIS_N];
-    cudaStream_t stream = static_cast<cudaStream_t>(request->stream);
-    decoder d = {*request, {}, nullptr, nullptr, dims[AXIS_H], dims[AXIS_W]};
-    for (int e = 0; e < EDGES; e++) d.edges[e] = skeleton_edges[e];
-    d.founds = static_cast<found *>(request->workspace);
-    d.candidates = reinterpret_cast<candidate *>(d.founds + images);
-    TRY(cuda_check(cudaMemsetAsync(d.founds, 0, images * sizeof(found), stream),
-                   "clearing the decoder's counts"));
-    dim3 blocks((elements + FIND_THREADS - 1) / FIND_THREADS, static_cast<unsigned>(images));
-    find_candidates<<<blocks, FIND_THREADS, 0, stream>>>(d);
-    TRY(cuda_check(cudaGetLastError(), "launching the decoder's first kernel"));
-    return launch_poses(d);
+    places p = places_of(request->heads);
+    decoder d = {};
+    d.request = *request;
+    describe_tree(&d);
+    d.height = dims[AXIS_H];
+    d.width = dims[AXIS_W];
+    d.segments = static_cast<int>(p.segments);
+    d.cells_per_pixel = reciprocal(request->heads.stride);
+    d.candidates = static_cast<candidate *>(request->workspace);
+    d.grown = reinterpret_cast<keypoint(*)[PARTS]>(d.candidates + p.candidates);
+    d.counts = reinterpret_cast<unsigned *>(d.grown + p.candidates);
+    run r = {};
+    r.stream = request->stream;
+    r.programmatic = request->programmatic;
+    TRY(launch_candidates(d, &r));
+    r.programmatic = 1;
+    return launch_poses(d, &r);
 }
 
 namespace
@@ -105,9 +85,9 @@ decode_heads view_heads(const network *net, const step *s)
     for (int i = 0; i < DECODE_HEADS; i++) {
         const tensor *t = &net->tensors[s->inputs[i]];
         head_view *view = &heads.head[i];
-        int64_t stride = 1;
         view->data = t; // not read before enqueue sets it
         view->type = t->type;
+        int64_t stride = 1;
         for (int axis = AXES - 1; axis >= 0; axis--) {
             view->dims[axis] = t->dims[axis];
             view->strides[axis] = stride;
@@ -130,9 +110,10 @@ status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
     const decode_params *p = &s->as.decode;
-    decode_cuda_request request = {
-        view_heads(net, s), r->options, r->pictures, p->input_width,          p->input_height,
-        p->max_poses,       r->poses,   r->counts,   r->arena + w->workspace, r->stream};
+    decode_cuda_request request = {view_heads(net, s), r->options,      r->pictures,
+                                   p->input_width,     p->input_height, p->max_poses,
+                                   r->poses,           r->counts,       r->arena + w->workspace,
+                                   r->stream,          r->programmatic};
     for (int i = 0; i < DECODE_HEADS; i++)
         request.heads.head[i].data = cuda_input(w, net, r, i).data;
     return decode_cuda_launch(&request);

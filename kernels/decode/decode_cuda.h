@@ -9,8 +9,10 @@
 extern "C" {
 #endif
 
-/* Every pointer is device memory; heads and options were checked with decode_check and
- * decode_check_options. Image i of the batch gives poses[i * capacity ..] and counts[i]. */
+/* Every pointer is memory that the device can reach; heads and options were checked with
+ * decode_check and decode_check_options. Image i of the batch gives poses[i * capacity ..] and
+ * counts[i]. Both may be pinned host memory: an image's count is written when its poses are there,
+ * so a host that sees it may read them. */
 typedef struct decode_cuda_request {
     decode_heads heads;
     const decode_options *options;
@@ -19,14 +21,15 @@ typedef struct decode_cuda_request {
     int capacity;
     pose *poses;
     int *counts;
-    void *workspace; /* decode_cuda_workspace_bytes(&heads), 16-byte aligned */
-    void *stream;    /* cudaStream_t */
+    void *workspace;  /* decode_cuda_workspace_bytes(&heads), 16-byte aligned */
+    void *stream;     /* cudaStream_t */
+    int programmatic; /* run.programmatic */
 } decode_cuda_request;
 
 /* Room for every cell of every part of every image as a candidate, so that none is ever lost. */
 size_t decode_cuda_workspace_bytes(const decode_heads *heads);
 
-/* Puts the whole decoding on the stream: one memset and two kernels. */
+/* Puts the whole decoding on the stream: two kernels. */
 status decode_cuda_launch(const decode_cuda_request *request) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus

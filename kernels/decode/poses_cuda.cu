@@ -1,10 +1,5 @@
-// The decoder's second kernel: a block an image grows poses from the candidates, as decode.c does
-// one by one.
-//
-// A pose does not depend on earlier ones, only whether it is taken does. So a round takes the best
-// candidates left, a warp each, grows all their poses at once, and then goes through them in order:
-// one whose root lies near an earlier pose is what the host would skip. Candidates near a pose that
-// was taken are dropped before the next round.
+// The decoder's second kernel: a block an image takes poses from those that have grown, best root
+// first, as decode.c does; a candidate near the same part of a pose that was taken is dropped.
 #include "kernels/decode/decode_device.cuh"
 
 namespace decode
@@ -12,19 +7,34 @@ namespace decode
 namespace
 {
 
-const int WARP = 32, WARPS = 16, THREADS = WARP * WARPS;
-const unsigned ALL_LANES = 0xffffffffu;
+const int THREADS = 256, WARPS = THREADS / WARP;
+const int LISTED = 512; // candidates that fit into the block's own list
 
 struct point {
     float x, y;
 };
 
-// What a block remembers, all in pixels of the network's input.
+struct best {
+    unsigned long long key;
+    int place;
+};
+
+// What a block remembers, in pixels of the network's input.
 struct poses_shared {
-    point taken[DECODE_MAX_POSES][PARTS]; // poses so far
-    point grown[WARPS][PARTS];            // of this round
-    unsigned long long keys[THREADS];     // of the candidates that threads hold; 0: none
-    unsigned long long chosen[WARPS];     // the round's candidates, best first; 0: none
+    point taken[DECODE_MAX_POSES][PARTS];
+    int places[DECODE_MAX_POSES]; // where the poses have grown
+    candidate list[LISTED];
+    int list_places[LISTED];
+    best bests[WARPS]; // of each warp
+    unsigned sums[WARPS];
+};
+static_assert(sizeof(poses_shared) <= 48 * 1024, "more would have to be asked for");
+
+// The candidates that are left: in shared memory, or too many for it and where they have grown.
+struct candidates_left {
+    candidate *list;
+    const int *places; // null: a candidate's place is its index
+    int count;
 };
 
 __device__ bool is_near(const point &a, float x, float y, float limit)
@@ -32,56 +42,7 @@ __device__ bool is_near(const point &a, float x, float y, float limit)
     return decode_squared_distance(a.x, a.y, x, y) <= limit;
 }
 
-__device__ int lane()
-{
-    return threadIdx.x % WARP;
-}
-
-// From a known part along one edge to `part`, the edge's other end.
-__device__ keypoint walk(const decoder &d, int head, int edge, const keypoint &from, int part)
-{
-    keypoint out = from;
-    add_vector(d, head, nearest_cell(d, from), edge, EDGES, &out);
-    for (int i = 0; i < DECODE_REFINEMENTS; i++) cell_point(d, nearest_cell(d, out), part, &out);
-    out.score = score_at(d, nearest_cell(d, out), part);
-    return out;
-}
-
-// The keypoint of this lane's part (lanes from PARTS on: nothing) of the pose that grows from a
-// candidate. In a tree one path leads from the root to each part, so all parts with a known
-// neighbour are walked to at once: the same steps as edge by edge, in as many rounds as the tree is
-// long.
-__device__ keypoint grow(const decoder &d, unsigned long long key)
-{
-    unsigned cells = cells_of(d), index = decode_key_index(key);
-    int part = lane(), root = static_cast<int>(index / cells);
-    keypoint mine = {0, 0, 0};
-    if (part == root) {
-        cell at = cell_number(d, index % cells);
-        cell_point(d, at, root, &mine);
-        mine.score = score_at(d, at, root);
-    }
-    unsigned known = 1u << root;
-    while (known != (1u << PARTS) - 1) {
-        int source = part, edge = -1, head = DECODE_FORWARD;
-        for (int e = 0; e < EDGES && part < PARTS && !(known >> part & 1); e++) {
-            int parent = d.edges[e].parent, child = d.edges[e].child;
-            if (child == part && known >> parent & 1) {
-                source = parent;
-                edge = e;
-            } else if (parent == part && known >> child & 1) {
-                source = child;
-                edge = e;
-                head = DECODE_BACKWARD;
-            }
-        }
-        keypoint from = {__shfl_sync(ALL_LANES, mine.x, source),
-                         __shfl_sync(ALL_LANES, mine.y, source), 0};
-        if (edge >= 0) mine = walk(d, head, edge, from, part);
-        known |= __ballot_sync(ALL_LANES, edge >= 0);
-    }
-    return mine;
-}
+// ---- output -------------------------------------------------------------------------------------
 
 // Writes one pose from the keypoints of the warp's first PARTS lanes; `counts` says whether this
 // lane's score counts for the pose's.
@@ -103,129 +64,178 @@ __device__ void write_pose(const decoder &d, pose *out, keypoint mine, bool coun
     if (lane() == 0) out->score = exact_quotient(sum, (float)PARTS);
 }
 
+// Once all of the block's poses are written: whoever sees the count, on the host too, sees them.
+__device__ void write_count(const decoder &d, int count)
+{
+    __syncthreads();
+    if (threadIdx.x > 0) return;
+    __threadfence_system();
+    *static_cast<volatile int *>(&d.request.counts[blockIdx.y]) = count;
+}
+
+// ---- one person ---------------------------------------------------------------------------------
+
 __device__ void make_single(const decoder &d, pose *out)
 {
-    int part = lane();
+    __shared__ unsigned long long best_keys[PARTS];
+    const int rows = THREADS / PARTS;
+    int thread = threadIdx.x, part = thread % PARTS;
+    unsigned long long key = 0;
+    if (thread < PARTS) best_keys[thread] = 0;
+    __syncthreads();
+    for (int i = thread / PARTS; i < d.segments && thread < rows * PARTS; i += rows) {
+        unsigned long long other = d.candidates[first_place(d) + i * SEGMENT + part].key;
+        if (other > key) key = other;
+    }
+    if (key) atomicMax(&best_keys[part], key);
+    __syncthreads();
+    if (thread >= WARP) return;
     keypoint mine = {0, 0, 0};
-    if (part < PARTS) {
-        unsigned long long key = d.founds[blockIdx.y].best[part];
+    if (thread < PARTS) {
+        key = best_keys[part];
         cell at = cell_number(d, key ? decode_key_index(key) - part * cells_of(d) : 0);
         cell_point(d, at, part, &mine);
         mine.score = score_at(d, at, part);
     }
     write_pose(d, out, mine, true);
-    if (part == 0) d.request.counts[blockIdx.y] = 1;
 }
 
 // ---- several people -----------------------------------------------------------------------------
 
-// Drops this thread's candidates near one of `count` poses and gives the best of the rest.
-__device__ candidate best_left(candidate *list, unsigned candidates, unsigned cells,
-                               const point (*poses)[PARTS], int count, float limit)
+// The sum of all lower threads' values; *all gets the sum of all.
+__device__ unsigned sum_below(poses_shared &s, unsigned value, unsigned *all)
 {
-    candidate best = {0, 0, 0};
-    for (unsigned i = threadIdx.x; i < candidates; i += THREADS) {
-        candidate c = list[i];
+    unsigned sum = value;
+    int warp = threadIdx.x / WARP;
+    for (int i = 1; i < WARP; i *= 2) {
+        unsigned other = __shfl_up_sync(ALL_LANES, sum, i);
+        if (lane() >= i) sum += other;
+    }
+    if (lane() == WARP - 1) s.sums[warp] = sum;
+    __syncthreads();
+    unsigned before = 0;
+    *all = 0;
+    for (int i = 0; i < WARPS; i++) {
+        if (i < warp) before += s.sums[i];
+        *all += s.sums[i];
+    }
+    return before + sum - value;
+}
+
+// Brings all candidates together.
+__device__ candidates_left collect(const decoder &d, poses_shared &s)
+{
+    int64_t first = first_place(d);
+    const unsigned *counts = d.counts + static_cast<int64_t>(blockIdx.y) * d.segments;
+    int each = (d.segments + THREADS - 1) / THREADS, from = threadIdx.x * each;
+    int to = min(from + each, d.segments);
+    unsigned mine = 0, all;
+    for (int i = from; i < to; i++) mine += counts[i];
+    unsigned next = sum_below(s, mine, &all);
+    if (all > LISTED) return {d.candidates + first, nullptr, d.segments * SEGMENT};
+    for (int i = from; i < to; i++) {
+        for (unsigned k = 0, count = counts[i]; k < count; k++, next++) {
+            s.list_places[next] = i * SEGMENT + k;
+            s.list[next] = d.candidates[first + i * SEGMENT + k];
+        }
+    }
+    __syncthreads();
+    return {s.list, s.list_places, static_cast<int>(all)};
+}
+
+__device__ void keep_better(best &mine, unsigned long long key, int place)
+{
+    if (key > mine.key) mine = {key, place};
+}
+
+// Drops this thread's candidates near `last`, unless it is null, and gives the best of the rest.
+__device__ best best_left(const candidates_left &left, const point (*last)[PARTS], unsigned cells,
+                          float limit)
+{
+    best mine = {0, 0};
+    for (int i = threadIdx.x; i < left.count; i += THREADS) {
+        candidate c = left.list[i];
         if (!c.key) continue;
-        unsigned part = decode_key_index(c.key) / cells;
-        bool dropped = false;
-        for (int p = 0; p < count && !dropped; p++)
-            dropped = is_near(poses[p][part], c.x, c.y, limit);
-        if (dropped)
-            list[i].key = 0;
-        else if (c.key > best.key)
-            best = c;
+        if (last && is_near((*last)[decode_key_index(c.key) / cells], c.x, c.y, limit))
+            left.list[i].key = 0;
+        else
+            keep_better(mine, c.key, left.places ? left.places[i] : i);
     }
-    return best;
+    return mine;
 }
 
-// The best candidates, in order, into s.chosen: of as many as there are threads all the best, else
-// only the very best, since a thread's second best may be better than another's best.
-__device__ void choose(poses_shared &s, unsigned long long mine, bool all)
+// The best of the whole block's, known to all threads. Another barrier must come before the next.
+__device__ best best_of_block(poses_shared &s, best mine)
 {
-    if (threadIdx.x < WARPS) s.chosen[threadIdx.x] = 0;
-    s.keys[threadIdx.x] = mine;
-    __syncthreads();
-    if (mine) {
-        int better = 0;
-        for (int i = 0; i < THREADS; i++) better += s.keys[i] > mine;
-        if (better < (all ? WARPS : 1)) s.chosen[better] = mine;
+    for (int i = WARP / 2; i > 0; i /= 2) {
+        unsigned long long key = __shfl_xor_sync(ALL_LANES, mine.key, i);
+        keep_better(mine, key, __shfl_xor_sync(ALL_LANES, mine.place, i));
     }
+    if (lane() == 0) s.bests[threadIdx.x / WARP] = mine;
     __syncthreads();
+    for (int i = 0; i < WARPS; i++) keep_better(mine, s.bests[i].key, s.bests[i].place);
+    return mine;
 }
 
-// Which of the round's poses are taken, a bit each: those whose root is not near a better one's.
-__device__ unsigned take(const poses_shared &s, unsigned cells, float limit, int room)
+// Takes poses in order into s.taken and s.places; how many.
+__device__ int take(const decoder &d, poses_shared &s, const decode_options &options, float limit)
 {
-    unsigned taken = 0;
-    for (int i = 0; i < WARPS && s.chosen[i] && __popc(taken) < room; i++) {
-        int root = static_cast<int>(decode_key_index(s.chosen[i]) / cells), other = lane();
-        const point &mine = s.grown[i][root];
-        bool skip = other < i && taken >> other & 1 &&
-                    is_near(s.grown[other < WARPS ? other : 0][root], mine.x, mine.y, limit);
-        if (!__any_sync(ALL_LANES, skip)) taken |= 1u << i;
-    }
-    return taken;
-}
-
-// One round: poses from s.chosen become s.taken[made ..]; how many there are then.
-__device__ int make_round(const decoder &d, poses_shared &s, int made, int room, float limit,
-                          pose *poses)
-{
-    int warp = threadIdx.x / WARP, part = lane();
-    keypoint mine = {0, 0, 0};
-    if (s.chosen[warp]) {
-        mine = grow(d, s.chosen[warp]);
-        if (part < PARTS) s.grown[warp][part] = {mine.x, mine.y};
-    }
-    __syncthreads();
-    unsigned taken = take(s, cells_of(d), limit, room);
-    int number = made + __popc(taken & ((1u << warp) - 1));
-    bool is_taken = taken >> warp & 1;
-    if (is_taken && part < PARTS) s.taken[number][part] = {mine.x, mine.y};
-    __syncthreads();
-    if (is_taken) {
-        bool counts = part < PARTS;
-        for (int i = 0; i < number && counts; i++)
-            counts = !is_near(s.taken[i][part], mine.x, mine.y, limit);
-        write_pose(d, &poses[number], mine, counts);
-    }
-    return made + __popc(taken);
-}
-
-__global__ void __launch_bounds__(THREADS) make_poses(const __grid_constant__ decoder d)
-{
-    extern __shared__ __align__(16) unsigned char memory[];
-    poses_shared &s = *reinterpret_cast<poses_shared *>(memory);
-    const decode_options options = *d.request.options;
-    pose *poses = d.request.poses + static_cast<int64_t>(blockIdx.y) * d.request.capacity;
-    if (options.single) {
-        if (threadIdx.x < WARP) make_single(d, poses);
-        return;
-    }
-    unsigned cells = cells_of(d), candidates = d.founds[blockIdx.y].count;
-    candidate *list = d.candidates + static_cast<int64_t>(blockIdx.y) * cells * PARTS;
-    float limit = exact_product(options.nms_radius, options.nms_radius);
-    int made = 0, before = 0;
-    while (made < options.max_poses) {
-        candidate best = best_left(list, candidates, cells, &s.taken[before], made - before, limit);
-        choose(s, best.key, candidates <= THREADS);
-        if (!s.chosen[0]) break;
-        before = made;
-        made = make_round(d, s, made, options.max_poses - made, limit, poses);
+    candidates_left left = collect(d, s);
+    unsigned cells = cells_of(d);
+    int made = 0, part = threadIdx.x;
+    for (; made < options.max_poses; made++) {
+        best mine = best_left(left, made ? &s.taken[made - 1] : nullptr, cells, limit);
+        mine = best_of_block(s, mine);
+        if (!mine.key) break;
+        if (part < PARTS) {
+            const keypoint &grown = d.grown[first_place(d) + mine.place][part];
+            s.taken[made][part] = {grown.x, grown.y};
+            if (part == 0) s.places[made] = mine.place;
+        }
         __syncthreads();
     }
-    if (threadIdx.x == 0) d.request.counts[blockIdx.y] = made;
+    return made;
+}
+
+__device__ void write_taken(const decoder &d, const poses_shared &s, int made, float limit,
+                            pose *poses)
+{
+    int part = lane();
+    for (int i = threadIdx.x / WARP; i < made; i += WARPS) {
+        keypoint mine = {0, 0, 0};
+        bool counts = part < PARTS;
+        if (part < PARTS) mine = d.grown[first_place(d) + s.places[i]][part];
+        for (int before = 0; before < i && counts; before++)
+            counts = !is_near(s.taken[before][part], mine.x, mine.y, limit);
+        write_pose(d, &poses[i], mine, counts);
+    }
+}
+
+__global__ void __launch_bounds__(THREADS) take_poses(const __grid_constant__ decoder d)
+{
+    __shared__ poses_shared s;
+    wait_for_previous();
+    let_next_start();
+    const decode_options options = *d.request.options;
+    pose *poses = d.request.poses + static_cast<int64_t>(blockIdx.y) * d.request.capacity;
+    int made = 1;
+    if (options.single) {
+        make_single(d, poses);
+    } else {
+        float limit = exact_product(options.nms_radius, options.nms_radius);
+        made = take(d, s, options, limit);
+        write_taken(d, s, made, limit, poses);
+    }
+    write_count(d, made);
 }
 
 } // namespace
 
-status launch_poses(const decoder &d)
+status launch_poses(const decoder &d, const run *r)
 {
     dim3 blocks(1, static_cast<unsigned>(d.request.heads.head[DECODE_HEATMAP].dims[AXIS_N]));
-    make_poses<<<blocks, THREADS, sizeof(poses_shared),
-                 static_cast<cudaStream_t>(d.request.stream)>>>(d);
-    return cuda_check(cudaGetLastError(), "launching the decoder's second kernel");
+    return cuda_check(launch_kernel(r, take_poses, blocks, THREADS, 0, d),
+                      "launching the decoder's second kernel");
 }
 
 } // namespace decode

@@ -295,8 +295,11 @@ enum { SIGMOIDS = 1 << 24 };
 /* Through the activation's own row, which has the same function. */
 static status sigmoid_there(const float *x, float *y)
 {
-    tensor tensors[2] = {{"x", TYPE_FP32, {1, 1, 1, SIGMOIDS}, NULL, 0},
-                         {"y", TYPE_FP32, {1, 1, 1, SIGMOIDS}, NULL, SIGMOIDS * sizeof(float)}};
+    tensor tensors[2] = {{.name = "x", .type = TYPE_FP32, .dims = {1, 1, 1, SIGMOIDS}},
+                         {.name = "y",
+                          .type = TYPE_FP32,
+                          .dims = {1, 1, 1, SIGMOIDS},
+                          .offset = SIGMOIDS * sizeof(float)}};
     step one = {
         .op = OP_ACTIVATE, .input_count = 1, .inputs = {0}, .output = 1, .nodes = "sigmoid"};
     one.as.act = (activation){ACTIVATION_SIGMOID, 0, 0};
