@@ -58,12 +58,19 @@ static size_t view_bytes(const view *v)
     return bytes;
 }
 
+static cuda_copy copy_of(const view *from, const view *to)
+{
+    cuda_copy copy = {.from = {from->data, from->type, {0}}, .to = {to->data, to->type, {0}}};
+    memcpy(copy.from.strides, from->strides, sizeof copy.from.strides);
+    memcpy(copy.to.strides, to->strides, sizeof copy.to.strides);
+    memcpy(copy.dims, from->dims, sizeof copy.dims);
+    return copy;
+}
+
 static status copy_on_device(const view *from, const view *to)
 {
-    cuda_strided source = {from->data, from->type, {0}}, target = {to->data, to->type, {0}};
-    memcpy(source.strides, from->strides, sizeof source.strides);
-    memcpy(target.strides, to->strides, sizeof target.strides);
-    return cuda_copy_strided(&source, &target, from->dims, NULL);
+    cuda_copy copy = copy_of(from, to);
+    return cuda_copy_strided(&copy, 1, NULL);
 }
 
 /* From a dense view on one side to a dense view of the same type on the other. */
@@ -115,6 +122,31 @@ static status gpu_transfer(device *d, const view *from, const view *to)
     TRY(transfer(from, to));
     /* A copy from pageable memory may return before it is done, and slots' streams do not wait. */
     return cuda_check(cudaStreamSynchronize(NULL), "copying a tensor");
+}
+
+/* ---- the network alone ----------------------------------------------------------------------- */
+
+/* All on the slot's stream, after what the caller put on the default one. */
+static status gpu_infer(device *d, slot *s, const view *input, const view heads[DECODE_HEADS])
+{
+    recorded *r = s->recorded;
+    const plan *p = s->plan;
+    TRY(cuda_device_use(((gpu *)d)->cuda));
+    TRY(gpu_wait_for_stream(r, NULL));
+    view input_tensor = slot_tensor(s, p->input);
+    cuda_copy in = copy_of(input, &input_tensor), out[DECODE_HEADS];
+    int count = 0;
+    for (int i = 0; i < DECODE_HEADS; i++) {
+        view head = slot_tensor(s, p->heads[i]);
+        if (heads[i].data) out[count++] = copy_of(&head, &heads[i]);
+    }
+    TRY(cuda_copy_strided(&in, 1, r->stream));
+    if (r->network)
+        TRY(cuda_check(cudaGraphLaunch(r->network, r->stream), "launching the network"));
+    else
+        TRY(gpu_enqueue_works(s, r, p->network_first, p->network_count, cudaEventRecordDefault));
+    TRY(cuda_copy_strided(out, count, r->stream));
+    return cuda_check(cudaStreamSynchronize(r->stream), "computing the network");
 }
 
 /* ---- decoding tensors of anyone's ------------------------------------------------------------ */
@@ -193,6 +225,7 @@ static const device_calls gpu_calls = {
     .launch = gpu_launch,
     .wait = gpu_wait,
     .compute = gpu_compute,
+    .infer = gpu_infer,
     .decode = gpu_decode,
     .measure = gpu_measure,
     .compare = gpu_compare,

@@ -2,8 +2,9 @@
  *
  *   device_cuda.c         opening, memory, copies, decoding tensors of anyone's
  *   device_cuda_pixels.c  pictures of a frame to where the preprocessing finds them
+ *   device_cuda_record.c  a slot's memory and graphs
+ *   device_cuda_frame.c   launching a slot's frame, waiting for it; works one by one
  *   device_cuda_tune.c    what the tuner asks
- *   device_cuda_frame.c   recording a slot's graph, launching it, waiting for it
  */
 #ifndef POSENET_ENGINE_DEVICE_CUDA_H
 #define POSENET_ENGINE_DEVICE_CUDA_H
@@ -12,6 +13,7 @@
 
 #include "engine/slot.h"
 #include "kernels/cuda/device.h"
+#include "kernels/preprocess/upload_cuda.h"
 
 typedef struct gpu {
     device base;
@@ -20,37 +22,42 @@ typedef struct gpu {
     size_t scratch_bytes;
 } gpu;
 
-/* One picture's way up: what its copy node does in the graph as it is now. */
-typedef struct upload {
-    const void *from; /* pinned host memory */
-    void *to;
-    size_t bytes; /* 0: the node is off */
-} upload;
-
-/* slot.recorded. All memory is the device's, but for `stage`. */
+/* slot.recorded. */
 typedef struct recorded {
     cudaStream_t stream;
-    cudaEvent_t done, ready; /* ready: of a caller's stream */
-    unsigned char *descriptor, *results;
-    unsigned char *pixels; /* uploaded pictures; grows */
+    cudaEvent_t done;          /* of the frame, where waiting sleeps */
+    cudaEvent_t ready;         /* of a caller's stream */
+    unsigned char *descriptor; /* the device's copy of the slot's */
+    upload_image *uploads;     /* pinned; of the next frame, one an image of the batch */
+    unsigned char *pixels;     /* device memory: uploaded pictures; grows */
     size_t pixels_bytes;
-    unsigned char *stage; /* pinned host memory for pageable pictures; grows */
+    unsigned char *stage; /* pinned: rows of pageable pictures; grows */
     size_t stage_bytes;
-    upload *uploads; /* of the next frame, one an image */
-    upload *set;     /* what the graph's nodes are set to */
-    cudaGraphNode_t *upload_nodes;
-    cudaGraph_t graph;
-    cudaGraphExec_t frame, network; /* network: its works alone, for compute */
-    cudaEvent_t *marks; /* with microseconds: start, uploaded, after each work, downloaded */
+    cudaGraphExec_t frame, network; /* network: its works alone, for compute; not with marks */
+    cudaEvent_t *marks;             /* with microseconds: start, uploaded, after each work */
     int mark_count;
 } recorded;
 
-/* Fills s->pictures as the device's rows read them and r->uploads with the copies to make, staging
- * what is pageable; puts what has to be waited for on the stream; counts bytes in the ledger. */
+/* Fills s->pictures as the device's rows read them and r->uploads with what has to be brought up,
+ * staging what is pageable; puts what has to be waited for on the stream. */
 status gpu_place_pictures(slot *s, recorded *r) STATUS_MUST_CHECK;
+
+/* What comes next on the slot's stream comes after what is on a caller's (NULL: the default one).
+ */
+status gpu_wait_for_stream(recorded *r, void *stream) STATUS_MUST_CHECK;
+
+/* Bytes of the pictures that r->uploads bring up. */
+int64_t gpu_uploaded_bytes(const slot *s, const recorded *r);
 
 /* Room for the pictures, as gpu_place_pictures does before it is known what comes. */
 status gpu_reserve_pixels(recorded *r, size_t bytes) STATUS_MUST_CHECK;
+
+/* Puts the upload on the slot's stream: descriptor and pictures as they are when it runs. */
+status gpu_enqueue_upload(const slot *s, const recorded *r) STATUS_MUST_CHECK;
+
+/* Puts works on the slot's stream, each with its mark where there are marks. */
+status gpu_enqueue_works(slot *s, const recorded *r, int first, int count,
+                         unsigned mark_flags) STATUS_MUST_CHECK;
 
 /* Makes g->scratch at least `bytes` long. */
 status gpu_reserve_scratch(gpu *g, size_t bytes) STATUS_MUST_CHECK;

@@ -1,91 +1,64 @@
-/* Pictures on their way to the GPU: what is already there, what can be copied as it is, and what
- * has to be made contiguous in pinned memory first. */
+/* Pictures on their way to the GPU: what is there already, what the upload can read where it is,
+ * and what has to be brought into pinned memory first. */
 #include <string.h>
 
 #include "engine/device_cuda.h"
 #include "kernels/cuda/cuda.h"
 
-enum { PIXELS_ALIGNMENT = 256 };
+enum { PLANE_ALIGNMENT = 256 };
 
-/* One plane of a picture: `rows` rows of `bytes` bytes, `pitch` apart. */
+static size_t round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+/* ---- planes ---------------------------------------------------------------------------------- */
+
+/* One plane of a picture as the caller has it. */
 typedef struct plane {
     const uint8_t *data;
     int64_t pitch;
     size_t bytes, rows;
+    int halved;
 } plane;
 
-static int planes_of(const picture *p, plane planes[2])
+static int planes_of(const picture *p, plane planes[UPLOAD_PLANES])
 {
     size_t width = (size_t)p->width, height = (size_t)p->height;
     int wide = p->format == PIXEL_RGBA || p->format == PIXEL_BGRA;
     if (p->format != PIXEL_NV12) {
-        planes[0] = (plane){p->data, p->pitch, width * (wide ? 4 : 3), height};
+        planes[0] = (plane){p->data, p->pitch, width * (wide ? 4 : 3), height, 0};
         return 1;
     }
-    planes[0] = (plane){p->data, p->pitch, width, height};
-    planes[1] = (plane){p->chroma, p->chroma_pitch, (width + 1) / 2 * 2, (height + 1) / 2};
+    planes[0] = (plane){p->data, p->pitch, width, height, 0};
+    planes[1] = (plane){p->chroma, p->chroma_pitch, (width + 1) / 2 * 2, (height + 1) / 2, 1};
     return 2;
 }
 
-static size_t plane_span(const plane *p)
-{
-    return (size_t)p->pitch * (p->rows - 1) + p->bytes;
-}
-
-static int is_pinned_byte(const slot *s, const uint8_t *at)
+/* Where the device finds a byte of pinned host memory; NULL: it is not pinned. */
+static const uint8_t *pinned_byte(const slot *s, const uint8_t *at)
 {
     uintptr_t place = (uintptr_t)at, frame = (uintptr_t)s->frame;
-    if (s->frame && place >= frame && place - frame < s->frame_bytes) return 1;
+    if (s->frame && place >= frame && place - frame < s->frame_bytes) return at;
     struct cudaPointerAttributes attributes;
     if (cudaPointerGetAttributes(&attributes, at) != cudaSuccess) {
         (void)cudaGetLastError();
-        return 0;
+        return NULL;
     }
-    return attributes.type == cudaMemoryTypeHost;
+    return attributes.type == cudaMemoryTypeHost ? attributes.devicePointer : NULL;
 }
 
-/* Bytes from p->data on that one copy can take as they are; 0: they have to be staged. */
-static size_t direct_bytes(const slot *s, const picture *p)
+/* Where the device finds the plane; NULL: it has to be staged. */
+static const uint8_t *pinned_plane(const slot *s, const plane *p)
 {
-    plane planes[2];
-    int count = planes_of(p, planes);
-    size_t span = plane_span(&planes[0]);
-    if (count == 2) {
-        if (p->chroma != p->data + p->pitch * p->height) return 0;
-        span = (size_t)(p->chroma - p->data) + plane_span(&planes[1]);
-    }
-    return is_pinned_byte(s, p->data) && is_pinned_byte(s, p->data + span - 1) ? span : 0;
+    int64_t span = p->pitch * (int64_t)(p->rows - 1) + (int64_t)p->bytes;
+    const uint8_t *first = pinned_byte(s, p->data);
+    if (!first) return NULL;
+    const uint8_t *last = pinned_byte(s, p->data + span - 1);
+    return last && last - first == span - 1 ? first : NULL;
 }
 
-static size_t staged_bytes(const picture *p)
-{
-    plane planes[2];
-    size_t sum = 0;
-    for (int i = 0, count = planes_of(p, planes); i < count; i++)
-        sum += planes[i].bytes * planes[i].rows;
-    return sum;
-}
-
-/* Rows without gaps to `to`. */
-static void stage(const picture *p, unsigned char *to)
-{
-    plane planes[2];
-    for (int i = 0, count = planes_of(p, planes); i < count; i++) {
-        const plane *from = &planes[i];
-        if (from->pitch == (int64_t)from->bytes) {
-            memcpy(to, from->data, from->bytes * from->rows);
-            to += from->bytes * from->rows;
-            continue;
-        }
-        for (size_t row = 0; row < from->rows; row++, to += from->bytes)
-            memcpy(to, from->data + (int64_t)row * from->pitch, from->bytes);
-    }
-}
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + PIXELS_ALIGNMENT - 1) / PIXELS_ALIGNMENT * PIXELS_ALIGNMENT;
-}
+/* ---- room ------------------------------------------------------------------------------------ */
 
 status gpu_reserve_pixels(recorded *r, size_t bytes)
 {
@@ -109,76 +82,139 @@ static status reserve_stage(recorded *r, size_t bytes)
     return STATUS_OK;
 }
 
-/* What every host picture needs, before anything moves: bytes of its copy, and of staging. */
-static status measure(slot *s, recorded *r, int count)
+/* A plane's pitch and bytes on the device and in staging, rows aligned as those of `from`. */
+static int64_t dense_pitch(const plane *p, int64_t from_pitch)
+{
+    return (int64_t)round_up(p->bytes, UPLOAD_ALIGNMENT) + from_pitch % UPLOAD_ALIGNMENT;
+}
+
+static size_t room_of(const plane *p)
+{
+    size_t pitch = round_up(p->bytes, UPLOAD_ALIGNMENT) + UPLOAD_ALIGNMENT;
+    return round_up(pitch * p->rows + UPLOAD_ALIGNMENT, PLANE_ALIGNMENT);
+}
+
+static int comes_from_host(const slot_image *image)
+{
+    return !image->on_device && image->picture.data;
+}
+
+/* Room for every plane, on the device and staged, whether or not it will have to be. */
+static status reserve(const slot *s, recorded *r, int count)
 {
     size_t pixels = 0, staging = 0;
     for (int i = 0; i < count; i++) {
-        const slot_image *image = &s->images[i];
-        upload *up = &r->uploads[i];
-        *up = (upload){NULL, NULL, 0};
-        if (image->on_device || !image->picture.data) continue;
-        up->bytes = direct_bytes(s, &image->picture);
-        if (up->bytes)
-            up->from = image->picture.data;
-        else {
-            up->bytes = staged_bytes(&image->picture);
-            staging += aligned(up->bytes);
+        plane planes[UPLOAD_PLANES];
+        upload_image *up = &r->uploads[i];
+        up->planes = 0;
+        if (!comes_from_host(&s->images[i])) continue;
+        up->planes = planes_of(&s->images[i].picture, planes);
+        for (int k = 0; k < up->planes; k++) {
+            up->plane[k].from = pinned_plane(s, &planes[k]);
+            pixels += room_of(&planes[k]);
+            if (!up->plane[k].from) staging += room_of(&planes[k]);
         }
-        pixels += aligned(up->bytes);
     }
     TRY(gpu_reserve_pixels(r, pixels));
     return reserve_stage(r, staging);
 }
 
-/* The picture as rows read it once its bytes are at `to`. */
-static picture moved(const picture *from, uint8_t *to, int staged)
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* Bytes of the rows of plane `k` that the upload moves. Where `from` is not NULL they are copied
+ * from there to `to`, which has the pitch that the upload reads. */
+static int64_t walk_rows(const upload_image *up, int k, const plane *from, uint8_t *to)
 {
-    picture p = *from;
-    plane planes[2];
-    planes_of(from, planes);
-    p.data = to;
-    if (staged) p.pitch = (int64_t)planes[0].bytes;
-    if (from->format == PIXEL_NV12) {
-        p.chroma = to + p.pitch * p.height;
-        if (staged) p.chroma_pitch = (int64_t)planes[1].bytes;
+    const upload_plane *p = &up->plane[k];
+    int64_t bytes = 0;
+    int next = 0; /* the first row that was not moved yet: chroma rows come up twice */
+    for (int output = 0; output < up->box.input_height; output++) {
+        int first, count = letterbox_new_rows(&up->box, output, &first);
+        if (!count) continue;
+        int last = (first + count - 1) >> p->halved;
+        for (int row = first >> p->halved; row <= last; row++) {
+            if (row < next) continue;
+            next = row + 1;
+            bytes += p->bytes;
+            if (from)
+                memcpy(to + row * p->from_pitch, from->data + row * from->pitch, (size_t)p->bytes);
+        }
     }
-    return p;
+    return bytes;
 }
 
-static status wait_for_stream(recorded *r, void *stream)
+int64_t gpu_uploaded_bytes(const slot *s, const recorded *r)
 {
-    TRY(cuda_check(cudaEventRecord(r->ready, stream), "marking the picture's stream"));
-    return cuda_check(cudaStreamWaitEvent(r->stream, r->ready, 0), "waiting for the picture");
+    int64_t bytes = 0;
+    for (int i = 0; i < s->plan->batch; i++)
+        for (int k = 0; k < r->uploads[i].planes; k++)
+            bytes += walk_rows(&r->uploads[i], k, NULL, NULL);
+    return bytes;
+}
+
+/* Describes a plane's way to `to`, through `staging` where it is pageable; bytes staged. */
+static int64_t place_plane(upload_image *up, int k, const plane *from, uint8_t *to,
+                           uint8_t *staging)
+{
+    upload_plane *p = &up->plane[k];
+    int staged = !p->from;
+    if (staged) p->from = staging;
+    p->bytes = (int)from->bytes;
+    p->halved = from->halved;
+    p->from_pitch = staged ? dense_pitch(from, 0) : from->pitch;
+    p->to_pitch = dense_pitch(from, p->from_pitch);
+    p->to = to + (uintptr_t)p->from % UPLOAD_ALIGNMENT;
+    return staged ? walk_rows(up, k, from, staging) : 0;
+}
+
+/* ---- a frame's pictures ---------------------------------------------------------------------- */
+
+status gpu_wait_for_stream(recorded *r, void *stream)
+{
+    TRY(cuda_check(cudaEventRecord(r->ready, stream), "marking a caller's stream"));
+    return cuda_check(cudaStreamWaitEvent(r->stream, r->ready, 0), "waiting for a caller's stream");
+}
+
+/* The picture as rows read it once it is up. */
+static picture moved(const picture *from, const upload_image *up)
+{
+    picture p = *from;
+    p.data = up->plane[0].to;
+    p.pitch = up->plane[0].to_pitch;
+    if (up->planes > 1) {
+        p.chroma = up->plane[1].to;
+        p.chroma_pitch = up->plane[1].to_pitch;
+    }
+    return p;
 }
 
 status gpu_place_pictures(slot *s, recorded *r)
 {
     int batch = s->plan->batch;
     int count = s->image_count < 1 || s->image_count > batch ? batch : s->image_count;
-    TRY(measure(s, r, count));
+    TRY(reserve(s, r, count));
     unsigned char *to = r->pixels, *staging = r->stage;
     for (int i = 0; i < count; i++) {
         const slot_image *image = &s->images[i];
-        upload *up = &r->uploads[i];
+        upload_image *up = &r->uploads[i];
+        plane planes[UPLOAD_PLANES];
         s->pictures[i] = image->picture;
-        if (image->on_device && image->stream) TRY(wait_for_stream(r, image->stream));
-        if (!up->bytes) continue;
-        int staged = !up->from;
-        if (staged) {
-            stage(&image->picture, staging);
-            up->from = staging;
-            staging += aligned(up->bytes);
-            s->ledger.bytes_staged += (int64_t)up->bytes;
+        if (image->on_device && image->stream) TRY(gpu_wait_for_stream(r, image->stream));
+        if (!up->planes) continue;
+        planes_of(&image->picture, planes);
+        up->box = letterbox_fit(image->picture.width, image->picture.height, s->plan->width,
+                                s->plan->height, 0);
+        for (int k = 0; k < up->planes; k++) {
+            int staged = !up->plane[k].from;
+            s->ledger.bytes_staged += place_plane(up, k, &planes[k], to, staging);
+            to += room_of(&planes[k]);
+            if (staged) staging += room_of(&planes[k]);
         }
-        up->to = to;
-        to += aligned(up->bytes);
-        s->pictures[i] = moved(&image->picture, up->to, staged);
-        s->ledger.bytes_up += (int64_t)up->bytes;
+        s->pictures[i] = moved(&image->picture, up);
     }
     for (int i = count; i < batch; i++) { /* images without a frame: the first one again */
         s->pictures[i] = s->pictures[0];
-        r->uploads[i] = (upload){NULL, NULL, 0};
+        r->uploads[i].planes = 0;
     }
     return STATUS_OK;
 }

@@ -138,6 +138,20 @@ static status read_heads(const posenet *e, const posenet_tensor *heads, view vie
     return STATUS_OK;
 }
 
+/* With all tensors in device memory nothing has to wait in between. */
+static status infer(device *d, slot *s, const view *input, const view heads[DECODE_HEADS])
+{
+    const plan *p = s->plan;
+    int apart = !d->calls->infer || !input->on_device;
+    for (int i = 0; i < DECODE_HEADS; i++) apart |= heads[i].data && !heads[i].on_device;
+    if (!apart) return d->calls->infer(d, s, input, heads);
+    TRY(slot_write(s, p->input, input));
+    TRY(d->calls->compute(d, s, p->network_first, p->network_count));
+    for (int i = 0; i < DECODE_HEADS; i++)
+        if (heads[i].data) TRY(slot_read(s, p->heads[i], &heads[i]));
+    return STATUS_OK;
+}
+
 status frames_infer(posenet *e, const posenet_tensor *input, const posenet_tensor *heads)
 {
     const plan *p = inside_plan(e);
@@ -150,10 +164,7 @@ status frames_infer(posenet *e, const posenet_tensor *input, const posenet_tenso
     TRY(free_slot(e, &index));
     slot *s = slot_at(e, index);
     e->last = NULL;
-    TRY(slot_write(s, p->input, &in));
-    TRY(e->device->calls->compute(e->device, s, p->network_first, p->network_count));
+    TRY(infer(e->device, s, &in, out));
     e->last = s;
-    for (int i = 0; i < DECODE_HEADS; i++)
-        if (out[i].data) TRY(slot_read(s, p->heads[i], &out[i]));
     return STATUS_OK;
 }

@@ -16,7 +16,7 @@ static status allocate_frame(slot *s)
     if (!s->images) return STATUS_MEMORY;
 
     size_t pictures = part(batch, sizeof *s->pictures);
-    s->descriptor_bytes = pictures + sizeof *s->row_options;
+    s->descriptor_bytes = pictures + part(1, sizeof *s->row_options);
     TRY(d->calls->allocate_pinned(d, s->descriptor_bytes, &s->descriptor));
     s->pictures = s->descriptor;
     s->row_options = (decode_options *)((char *)s->descriptor + pictures);
@@ -88,22 +88,23 @@ void slot_describe(slot *s, const slot_image *images, int count, const decode_op
     s->options = *options;
 }
 
-static view tensor_view(const slot *s, int number)
+view slot_tensor(const slot *s, int number)
 {
     const tensor *t = &s->plan->net.tensors[number];
     int on_device = s->device->kind == DEVICE_CUDA;
-    return view_dense(tensor_at(&s->plan->net, number, &s->run), t->type, t->dims,
-                      on_device && !t->constant);
+    view v = view_dense(tensor_at(&s->plan->net, number, &s->run), t->type, t->dims,
+                        on_device && !t->constant);
+    return v;
 }
 
 status slot_write(slot *s, int number, const view *v)
 {
-    view to = tensor_view(s, number);
+    view to = slot_tensor(s, number);
     return s->device->calls->transfer(s->device, v, &to);
 }
 
 status slot_read(slot *s, int number, const view *v)
 {
-    view from = tensor_view(s, number);
+    view from = slot_tensor(s, number);
     return s->device->calls->transfer(s->device, &from, v);
 }

@@ -38,9 +38,8 @@ typedef struct slot {
     decode_options options;
 
     /* What rows read, filled by launch and compute, and what they write: two blocks of pinned
-     * host memory, so that a device moves each as one. pictures and counts are the batch long,
-     * poses batch * plan->max_poses. Images without a frame (image_count < batch) are decoded, too.
-     */
+     * host memory, of multiples of 16 bytes. pictures and counts are the batch long, poses batch *
+     * plan->max_poses. Images without a frame (image_count < batch) are decoded, too. */
     void *descriptor, *results;
     size_t descriptor_bytes, results_bytes;
     picture *pictures;           /* in descriptor */
@@ -70,6 +69,9 @@ status slot_reserve(slot *s, size_t bytes) STATUS_MUST_CHECK;
 
 /* Fills the descriptor: 1..batch images, and options that were checked before. */
 void slot_describe(slot *s, const slot_image *images, int count, const decode_options *options);
+
+/* Tensor `number` of the plan where the slot has it. */
+view slot_tensor(const slot *s, int number);
 
 /* Tensor `number` of the plan from, or to, `v` (the tensor's dims). Inner tensors of a row and
  * tensors whose room another one has taken hold nothing meaningful; see plan_request.keep_all. */

@@ -15,9 +15,16 @@ typedef struct cuda_strided {
     int64_t strides[AXES];
 } cuda_strided;
 
-/* Copies `dims` elements, converting the type, on the stream (a cudaStream_t). */
-status cuda_copy_strided(const cuda_strided *from, const cuda_strided *to, const int dims[AXES],
-                         void *stream) STATUS_MUST_CHECK;
+typedef struct cuda_copy {
+    cuda_strided from, to;
+    int dims[AXES];
+} cuda_copy;
+
+enum { CUDA_COPIES = 4 };
+
+/* Makes up to CUDA_COPIES copies, converting types, with one launch on the stream (a
+ * cudaStream_t). */
+status cuda_copy_strided(const cuda_copy *copies, int count, void *stream) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus
 }

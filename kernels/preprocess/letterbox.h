@@ -84,4 +84,23 @@ HOST_DEVICE static inline float letterbox_blend(float a, float b, float fraction
     return a + exact_product(b - a, fraction);
 }
 
+/* The rows of the source picture that output row `output` reads and no output row before it does:
+ * how many, from *first on. Over all output rows these are all that resizing reads, each once. */
+HOST_DEVICE static inline int letterbox_new_rows(const letterbox *box, int output, int *first)
+{
+    int padded = letterbox_padded_height(box);
+    float ratio = exact_quotient((float)padded, (float)box->input_height);
+    resize_tap tap = letterbox_tap(output, ratio, padded);
+    int from = tap.lower, to = tap.upper;
+    if (output > 0) {
+        int before = letterbox_tap(output - 1, ratio, padded).upper;
+        if (from <= before) from = before + 1;
+    }
+    from -= box->top;
+    to -= box->top;
+    *first = from < 0 ? 0 : from;
+    if (to >= box->source_height) to = box->source_height - 1;
+    return to < *first ? 0 : to - *first + 1;
+}
+
 #endif

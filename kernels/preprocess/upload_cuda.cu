@@ -1,0 +1,73 @@
+// The kernel of upload_cuda.h. A block moves the rows of one picture that one row of the network's
+// input is the first to read: at most two when the picture is shrunk, so each line of threads takes
+// one. All blocks' loads are on their way at once, which the bus needs to be busy.
+#include "kernels/preprocess/upload_cuda.h"
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/launch.cuh"
+
+namespace
+{
+
+const int ACROSS = 128, LINES = 2;
+
+typedef uint4 piece;
+static_assert(sizeof(piece) == UPLOAD_ALIGNMENT);
+static_assert(sizeof(upload_image) % sizeof(piece) == 0);
+
+// The bytes up to the first and from the last whole piece on move one by one.
+__device__ void copy_row(uint8_t *to, const uint8_t *from, int bytes)
+{
+    int misaligned = static_cast<int>(reinterpret_cast<uintptr_t>(from) % sizeof(piece));
+    int head = misaligned ? static_cast<int>(sizeof(piece)) - misaligned : 0;
+    if (head > bytes) head = bytes;
+    int pieces = (bytes - head) / static_cast<int>(sizeof(piece));
+    int tail = head + pieces * static_cast<int>(sizeof(piece));
+    const piece *pieces_from = reinterpret_cast<const piece *>(from + head);
+    piece *pieces_to = reinterpret_cast<piece *>(to + head);
+#pragma unroll 4
+    for (int i = threadIdx.x; i < pieces; i += ACROSS) pieces_to[i] = pieces_from[i];
+    int i = threadIdx.x;
+    if (i < head) to[i] = from[i];
+    if (i < bytes - tail) to[tail + i] = from[tail + i];
+}
+
+__device__ void copy_rows(const upload_plane &p, int first, int last)
+{
+    for (int row = first + threadIdx.y; row <= last; row += LINES)
+        copy_row(p.to + row * p.to_pitch, p.from + row * p.from_pitch, p.bytes);
+}
+
+__global__ void __launch_bounds__(ACROSS *LINES) upload(upload_request r)
+{
+    __shared__ __align__(16) upload_image image;
+    let_next_start();
+    int thread = threadIdx.y * ACROSS + threadIdx.x;
+    if (thread < static_cast<int>(sizeof image / sizeof(piece)))
+        reinterpret_cast<piece *>(&image)[thread] =
+            reinterpret_cast<const piece *>(&r.images[blockIdx.y])[thread];
+    if (blockIdx.x == 0 && blockIdx.y == 0) {
+        for (size_t i = thread; i < r.descriptor_bytes / sizeof(piece); i += ACROSS * LINES)
+            static_cast<piece *>(r.descriptor_to)[i] =
+                static_cast<const piece *>(r.descriptor_from)[i];
+    }
+    __syncthreads();
+    int first, count = 0;
+    if (image.planes) count = letterbox_new_rows(&image.box, blockIdx.x, &first);
+    if (!count) return;
+    for (int i = 0; i < image.planes; i++) {
+        const upload_plane &p = image.plane[i];
+        copy_rows(p, first >> p.halved, (first + count - 1) >> p.halved);
+    }
+}
+
+} // namespace
+
+extern "C" status upload_cuda_launch(const upload_request *request)
+{
+    dim3 blocks(request->input_height, request->batch), threads(ACROSS, LINES);
+    upload<<<blocks, threads, 0, static_cast<cudaStream_t>(request->stream)>>>(*request);
+    return cuda_check(cudaGetLastError(), "launching the upload");
+}
