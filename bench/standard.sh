@@ -82,9 +82,9 @@ model() {
     mkdir -p "$cache/models/$commit" || exit 2
     # shellcheck disable=SC2086
     "$posenet" generate "$1" --stride "$2" ${3:+--multiplier $3} --seed 1 --dialect torch-bn \
-        "$scratch/$word.raw" && "$posenet" convert "$scratch/$word.raw" "$scratch/$word.onnx" &&
+        "$scratch/raw_$word.onnx" && "$posenet" convert "$scratch/raw_$word.onnx" "$scratch/$word.onnx" &&
         mv "$scratch/$word.onnx" "$made" || exit 2
-    rm -f "$scratch/$word.raw"
+    rm -f "$scratch/raw_$word.onnx"
 }
 
 demo=$source/tools/demo/posenet_demo_mobilenet_v1_075_stride16.onnx
