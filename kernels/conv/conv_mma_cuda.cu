@@ -1,11 +1,13 @@
-// fp16 convolution on the tensor cores (conv_mma.cuh): any window, stride, dilation and pads, input
+// fp16 convolution on the tensor cores (mma_tile.cuh): any window, stride, dilation and pads, input
 // channels in multiples of 8, bias, residual and any activation inside. Made for batch 1, where a
 // layer has too few tiles for the multiprocessors and launches cost as much as products.
 //
-// Its ways are pairs of a tile and a number of blocks that share k, best first by a rough model.
+// Its ways are triples of a kernel, a tile and a number of blocks that share k, best first by a
+// rough model.
 #include <stdlib.h>
 
 #include "kernels/conv/conv_mma.cuh"
+#include "kernels/conv/conv_patch_mma.cuh"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/rows.h"
 
@@ -13,24 +15,34 @@ namespace
 {
 
 struct tile_kind {
-    int pixels, channels, stages, threads, stage_bytes;
+    int pixels, channels, stages, threads, x_bytes, filter_bytes; // bytes of a stage
+    int patch;                                                    // conv_patch_mma.cuh
     void (*kernel)(conv_mma_arguments);
 };
 
-template <typename T> constexpr tile_kind kind_of()
+template <typename T> constexpr tile_kind rows_kind()
 {
-    return {T::PIXELS, T::CHANNELS, T::STAGES, T::THREADS, T::STAGE_BYTES, conv_mma<T>};
+    return {T::PIXELS,  T::CHANNELS,     T::STAGES, T::THREADS,
+            T::X_BYTES, T::FILTER_BYTES, 0,         conv_mma<T>};
 }
 
-// Two blocks of up to 112 KiB fit a multiprocessor: one computes, the next kernel's waits.
+template <typename T> constexpr tile_kind patch_kind()
+{
+    return {T::PIXELS, T::CHANNELS,     T::STAGES, T::THREADS,
+            0,         T::FILTER_BYTES, 1,         conv_patch_mma<T>};
+}
+
+// Two blocks of up to 113 KiB fit a multiprocessor: one computes, the next kernel's waits.
 const tile_kind tiles[] = {
-    kind_of<mma_tile<32, 32, 2, 2, 8>>(),   kind_of<mma_tile<32, 64, 2, 2, 8>>(),
-    kind_of<mma_tile<64, 32, 2, 2, 8>>(),   kind_of<mma_tile<64, 64, 2, 2, 6>>(),
-    kind_of<mma_tile<64, 128, 2, 4, 4>>(),  kind_of<mma_tile<128, 64, 4, 2, 4>>(),
-    kind_of<mma_tile<128, 128, 2, 4, 3>>(),
+    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),   rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
+    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),   rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
+    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),   rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
+    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),  rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
+    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
+    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
+    patch_kind<mma_tile<128, 64, 4, 2, 9>>(),
 };
 const int splits[] = {1, 2, 3, 4, 6, 8};
-const int TILES = sizeof tiles / sizeof *tiles, SPLITS = sizeof splits / sizeof *splits;
 const int MOST_WAYS = 16;
 
 struct way {
@@ -43,24 +55,24 @@ struct device_limits {
 };
 
 struct plan {
-    way chosen;
-    void *filter;
-    const void *bias;
+    const tile_kind *tile;
+    conv_mma_arguments arguments; // but for what is in the arena
+    int shared_bytes;
 };
 
 status read_limits(device_limits *out)
 {
-    int device = 0, major = 0;
-    TRY(cuda_check(cudaGetDevice(&device), "asking for the device"));
     const char *doing = "asking what the device can do";
-    TRY(cuda_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-                   doing));
-    TRY(cuda_check(
-        cudaDeviceGetAttribute(&out->multiprocessors, cudaDevAttrMultiProcessorCount, device),
-        doing));
-    TRY(cuda_check(
-        cudaDeviceGetAttribute(&out->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-        doing));
+    int device = 0, major = 0;
+    TRY(cuda_check(cudaGetDevice(&device), doing));
+    const struct {
+        int *to;
+        cudaDeviceAttr name;
+    } wanted[] = {{&major, cudaDevAttrComputeCapabilityMajor},
+                  {&out->multiprocessors, cudaDevAttrMultiProcessorCount},
+                  {&out->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin}};
+    for (const auto &one : wanted)
+        TRY(cuda_check(cudaDeviceGetAttribute(one.to, one.name, device), doing));
     out->clusters = major >= 9;
     return STATUS_OK;
 }
@@ -70,68 +82,110 @@ int ratio_up(int a, int b)
     return (a + b - 1) / b;
 }
 
-int steps_of(const conv_params *p)
+// What the kernels need to know of a step, without its operands and its way.
+conv_mma_arguments shape_of(const network *net, const step *s)
 {
-    return ratio_up(p->kernel[0] * p->kernel[1] * p->in_channels, MMA_STEP);
-}
-
-int pixels_of(const network *net, const step *s)
-{
-    const int *dims = net->tensors[s->output].dims;
-    return dims[AXIS_N] * dims[AXIS_H] * dims[AXIS_W];
-}
-
-int sum_bytes(const tile_kind &tile, int split)
-{
-    return split * ratio_up(tile.pixels, split) * tile.channels * static_cast<int>(sizeof(float));
-}
-
-int shared_bytes(const tile_kind &tile, int split, int steps)
-{
-    int share = ratio_up(steps, split);
-    int ring = (share < tile.stages ? share : tile.stages) * tile.stage_bytes;
-    if (split > 1) return ring + sum_bytes(tile, split);
-    return ring > sum_bytes(tile, 1) ? ring : sum_bytes(tile, 1);
-}
-
-int most_shared_bytes(const tile_kind &tile)
-{
-    int most = 0;
-    for (int split : splits) {
-        int bytes = shared_bytes(tile, split, tile.stages * split);
-        if (bytes > most) most = bytes;
+    const conv_params *p = &s->as.conv;
+    const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
+    conv_mma_arguments a = {};
+    a.y_fp32 = y->type == TYPE_FP32;
+    a.height = x->dims[AXIS_H];
+    a.width = x->dims[AXIS_W];
+    a.pieces = x->dims[AXIS_C] / 8;
+    a.out_height = y->dims[AXIS_H];
+    a.out_width = y->dims[AXIS_W];
+    a.channels = y->dims[AXIS_C];
+    a.pixels = y->dims[AXIS_N] * a.out_height * a.out_width;
+    for (int i = 0; i < 2; i++) {
+        a.kernel[i] = p->kernel[i];
+        a.stride[i] = p->stride[i];
+        a.dilation[i] = p->dilation[i];
+        a.pads[i] = p->pads[i];
     }
-    return most;
+    a.steps = ratio_up(p->kernel[0] * p->kernel[1] * p->in_channels, MMA_STEP);
+    a.act = p->act;
+    return a;
+}
+
+// ---- ways -------------------------------------------------------------------------------------
+
+// The split, and what follows from it for a tile.
+void set_split(conv_mma_arguments *a, const tile_kind &tile, int split)
+{
+    a->split = split;
+    a->patches = a->patch_bytes = 0;
+    if (!tile.patch) return;
+    int lines = (tile.pixels - 2) / a->out_width + 2; // that a tile may touch
+    if (lines > a->out_height) lines = a->out_height;
+    int rows = (lines - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1;
+    if (rows > a->height) rows = a->height;
+    int64_t bytes = static_cast<int64_t>(rows) * a->width * PATCH_PIXEL, most = 1 << 20;
+    a->patch_bytes = static_cast<int>(bytes < most ? bytes : most); // neither fits
+    int taps = a->kernel[0] * a->kernel[1];
+    for (int share = 0; share < split; share++) {
+        int first = share * a->steps / split, last = (share + 1) * a->steps / split - 1;
+        int patches = last / taps - first / taps + 1;
+        if (patches > a->patches) a->patches = patches;
+    }
+}
+
+int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
+{
+    int share = ratio_up(a.steps, a.split);
+    int stages = share < tile.stages ? share : tile.stages;
+    int64_t ring = stages * (tile.x_bytes + tile.filter_bytes);
+    int64_t sums = a.split * ratio_up(tile.pixels, a.split) * tile.channels *
+                   static_cast<int64_t>(sizeof(float));
+    if (tile.patch)
+        return PATCH_ZEROS + static_cast<int64_t>(a.patches) * a.patch_bytes + ring + sums;
+    if (a.split > 1) return ring + sums;
+    return ring > sums ? ring : sums;
+}
+
+dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
+{
+    int pixel_tiles = ratio_up(a.pixels, tile.pixels);
+    if (tile.patch) { // none has pixels of two pictures
+        int out_pixels = a.out_height * a.out_width;
+        pixel_tiles = a.pixels / out_pixels * ratio_up(out_pixels, tile.pixels);
+    }
+    return dim3(pixel_tiles * a.split, ratio_up(a.channels, tile.channels));
+}
+
+bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const device_limits &limits)
+{
+    if (a.split > a.steps || (a.split > 1 && !limits.clusters)) return false;
+    if (tile.patch && (a.kernel[0] * a.kernel[1] == 1 || a.pieces % MMA_PIECES != 0)) return false;
+    return shared_bytes(tile, a) <= limits.shared_bytes;
 }
 
 // A block's share at what a multiprocessor multiplies and fetches a clock, times the blocks that it
-// gets, and what a launch and a sum across blocks cost.
-double expected_clocks(const tile_kind &tile, int split, int pixels, int channels, int steps,
-                       int multiprocessors)
+// gets, and what a sum across blocks costs.
+double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a,
+                       const device_limits &limits)
 {
-    double products = tile.pixels * tile.channels * MMA_STEP / 1100.0;
-    double fetches = tile.stage_bytes / 48.0;
-    double written = tile.pixels * tile.channels / split / 24.0;
-    int blocks = ratio_up(pixels, tile.pixels) * ratio_up(channels, tile.channels) * split;
+    const double products_a_clock = 1100, bytes_a_clock = 48, sums_a_clock = 24;
+    double products = tile.pixels * tile.channels * MMA_STEP / products_a_clock;
+    double fetches = (tile.x_bytes + tile.filter_bytes) / bytes_a_clock;
+    double once = static_cast<double>(a.patches) * a.patch_bytes / bytes_a_clock +
+                  tile.pixels * tile.channels / a.split / sums_a_clock;
+    dim3 blocks = blocks_of(tile, a);
+    double rounds = ratio_up(static_cast<int>(blocks.x * blocks.y), limits.multiprocessors);
     double step = products > fetches ? products : fetches;
-    return ratio_up(blocks, multiprocessors) * (ratio_up(steps, split) * step + written) +
-           (split > 1 ? 900 + 40 * split : 0);
+    return rounds * (ratio_up(a.steps, a.split) * step + once) +
+           (a.split > 1 ? 900 + 40 * a.split : 0);
 }
 
-// The best `MOST_WAYS` ways into `out`, best first; how many.
+// The best MOST_WAYS ways into `out`, best first; how many.
 int list_ways(const device_limits &limits, const network *net, const step *s, way *out)
 {
-    const conv_params *p = &s->as.conv;
-    int count = 0, steps = steps_of(p);
-    for (int t = 0; t < TILES; t++) {
-        for (int i = 0; i < SPLITS; i++) {
-            int split = splits[i];
-            if (split > steps || (split > 1 && !limits.clusters) ||
-                most_shared_bytes(tiles[t]) > limits.shared_bytes)
-                continue;
-            way w = {t, split,
-                     expected_clocks(tiles[t], split, pixels_of(net, s), p->out_channels, steps,
-                                     limits.multiprocessors)};
+    int count = 0;
+    conv_mma_arguments a = shape_of(net, s);
+    for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+        for (int split : splits) {
+            set_split(&a, tiles[t], split);
+            if (!is_possible(tiles[t], a, limits)) continue;
+            way w = {static_cast<int>(t), split, expected_clocks(tiles[t], a, limits)};
             int at = count < MOST_WAYS ? count++ : MOST_WAYS;
             for (; at > 0 && out[at - 1].clocks > w.clocks; at--)
                 if (at < MOST_WAYS) out[at] = out[at - 1];
@@ -164,26 +218,22 @@ int variants(const prepare_context *, const network *net, const work *w)
     return list_ways(limits, net, &net->steps[w->first], ways);
 }
 
-status choose(const network *net, const work *w, way *out)
+status choose(const network *net, const work *w, plan *out)
 {
+    const step *s = &net->steps[w->first];
     device_limits limits;
     way ways[MOST_WAYS];
     TRY(read_limits(&limits));
-    if (w->variant >= list_ways(limits, net, &net->steps[w->first], ways))
+    if (w->variant >= list_ways(limits, net, s, ways))
         return fail(STATUS_UNSUPPORTED, "conv_mma_cuda has no way %d here", w->variant);
-    *out = ways[w->variant];
-    return STATUS_OK;
-}
-
-// The largest that any step asks for, since this is the kernel's, not the launch's.
-status allow_shared_memory(const tile_kind &tile)
-{
-    TRY(cuda_check(cudaFuncSetAttribute(tile.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                        most_shared_bytes(tile)),
-                   "asking for shared memory"));
-    return cuda_check(cudaFuncSetAttribute(tile.kernel,
-                                           cudaFuncAttributePreferredSharedMemoryCarveout,
-                                           cudaSharedmemCarveoutMaxShared),
+    out->tile = &tiles[ways[w->variant].tile];
+    out->arguments = shape_of(net, s);
+    set_split(&out->arguments, *out->tile, ways[w->variant].split);
+    out->shared_bytes = static_cast<int>(shared_bytes(*out->tile, out->arguments));
+    // Allowed for the kernel, not for a launch: all that the device has, whoever asks.
+    return cuda_check(cudaFuncSetAttribute(out->tile->kernel,
+                                           cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                           limits.shared_bytes),
                       "asking for shared memory");
 }
 
@@ -191,12 +241,21 @@ status prepare(const prepare_context *context, const network *net, work *w)
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     plan made = {};
-    TRY(choose(net, w, &made.chosen));
-    TRY(allow_shared_memory(tiles[made.chosen.tile]));
-    TRY(conv_cuda_pack_fragments(context, p, &made.filter));
-    if (p->bias)
-        TRY(cuda_pack_array(context, p->bias, static_cast<size_t>(p->out_channels) * sizeof(float),
-                            &made.bias));
+    void *filter;
+    const void *bias = NULL;
+    TRY(choose(net, w, &made));
+    TRY(conv_cuda_pack_fragments(context, p, &filter));
+    if (p->bias) {
+        size_t bytes = static_cast<size_t>(p->out_channels) * sizeof(float);
+        TRY(cuda_pack_array(context, p->bias, bytes, &bias));
+    }
+    made.arguments.filter = static_cast<const uint4 *>(filter);
+    made.arguments.bias = static_cast<const float *>(bias);
+    // All kernels of a chain split shared memory and cache alike, or none starts beside another.
+    TRY(cuda_check(cudaFuncSetAttribute(made.tile->kernel,
+                                        cudaFuncAttributePreferredSharedMemoryCarveout,
+                                        cudaSharedmemCarveoutMaxShared),
+                   "asking for shared memory"));
     plan *kept = static_cast<plan *>(heap_array(1, sizeof *kept));
     if (!kept) return STATUS_MEMORY;
     *kept = made;
@@ -204,46 +263,18 @@ status prepare(const prepare_context *context, const network *net, work *w)
     return STATUS_OK;
 }
 
-conv_mma_arguments arguments_of(const plan *made, const network *net, const step *s, const run *r)
-{
-    const conv_params *p = &s->as.conv;
-    cuda_view x = cuda_tensor(net, r, s->inputs[0]), y = cuda_tensor(net, r, s->output);
-    conv_mma_arguments a = {};
-    a.x = static_cast<const __half *>(x.data);
-    if (s->input_count > 1)
-        a.residual = static_cast<const __half *>(cuda_tensor(net, r, s->inputs[1]).data);
-    a.filter = static_cast<const uint4 *>(made->filter);
-    a.bias = static_cast<const float *>(made->bias);
-    a.y = y.data;
-    a.y_fp32 = y.type == TYPE_FP32;
-    a.height = x.dims[AXIS_H];
-    a.width = x.dims[AXIS_W];
-    a.pieces = x.dims[AXIS_C] / 8;
-    a.out_height = y.dims[AXIS_H];
-    a.out_width = y.dims[AXIS_W];
-    a.channels = y.dims[AXIS_C];
-    a.pixels = pixels_of(net, s);
-    for (int i = 0; i < 2; i++) {
-        a.kernel[i] = p->kernel[i];
-        a.stride[i] = p->stride[i];
-        a.dilation[i] = p->dilation[i];
-        a.pads[i] = p->pads[i];
-    }
-    a.steps = steps_of(p);
-    a.split = made->chosen.split;
-    a.act = p->act;
-    return a;
-}
-
 status enqueue(const work *w, const network *net, const run *r)
 {
     const plan *made = static_cast<const plan *>(w->state);
     const step *s = &net->steps[w->first];
-    const tile_kind &tile = tiles[made->chosen.tile];
-    conv_mma_arguments a = arguments_of(made, net, s, r);
-    dim3 blocks(ratio_up(a.pixels, tile.pixels) * a.split, ratio_up(a.channels, tile.channels));
-    return cuda_check(launch_clusters(r, tile.kernel, dim3(a.split), blocks, tile.threads,
-                                      shared_bytes(tile, a.split, a.steps), a),
+    conv_mma_arguments a = made->arguments;
+    a.x = static_cast<const __half *>(tensor_at(net, s->inputs[0], r));
+    if (s->input_count > 1)
+        a.residual = static_cast<const __half *>(tensor_at(net, s->inputs[1], r));
+    a.y = tensor_at(net, s->output, r);
+    return cuda_check(launch_clusters(r, made->tile->kernel, dim3(a.split),
+                                      blocks_of(*made->tile, a), made->tile->threads,
+                                      made->shared_bytes, a),
                       s->nodes);
 }
 
@@ -269,4 +300,5 @@ extern "C" const row conv_mma_cuda = {
     .limit_fp16 = 4e-2,
     .limit_because = "fp32 sums of fp16 products; filters have 10 bits: seen 2e-2 from libraries "
                      "where MobileNet's first pointwise layer cancels",
+    .plain = 0,
 };

@@ -69,6 +69,15 @@ __device__ inline uint4 load_shared(unsigned from)
     return out;
 }
 
+__device__ inline void store_shared(unsigned to, uint4 value)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(value.x), "r"(value.y),
+                 "r"(value.z), "r"(value.w)
+                 : "memory");
+#endif
+}
+
 // sums += a b, 16x8 += 16x16 times 16x8.
 __device__ inline void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0,
                                     unsigned b1)
