@@ -5,6 +5,7 @@
 #if defined(POSENET_HAVE_CUDA)
 
 #include <cuda_runtime_api.h>
+#include <stdio.h>
 
 void *device_memory(size_t bytes)
 {
@@ -33,6 +34,13 @@ double device_used_mib(void)
     return (double)(whole - left) / (1 << 20);
 }
 
+void device_name(char *name, size_t bytes)
+{
+    struct cudaDeviceProp properties;
+    int known = cudaGetDeviceProperties(&properties, 0) == cudaSuccess;
+    snprintf(name, bytes, "%s", known ? properties.name : "");
+}
+
 #else
 
 void *device_memory(size_t bytes)
@@ -57,6 +65,11 @@ void device_release(void *memory)
 double device_used_mib(void)
 {
     return 0;
+}
+
+void device_name(char *name, size_t bytes)
+{
+    if (bytes) name[0] = '\0';
 }
 
 #endif

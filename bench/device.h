@@ -16,4 +16,7 @@ void device_release(void *memory);
 /* What all programs together hold of the first GPU; 0 where there is none. */
 double device_used_mib(void);
 
+/* The first GPU's, "" where there is none. */
+void device_name(char *name, size_t bytes);
+
 #endif

@@ -1,5 +1,6 @@
 /* What a person reads, and the raw results that bench/report.py reads. */
 #include "bench/bench.h"
+#include "bench/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,11 +145,12 @@ static void first_line(const char *path, char *text, int bytes)
 cJSON *table_head(const bench_options *o)
 {
     const bench_case *c = &o->the_case;
-    char when[32], processor[160], driver[256];
+    char when[32], processor[160], driver[256], gpu[256];
     time_t now = time(NULL);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     processor_name(processor, sizeof processor);
     first_line("/proc/driver/nvidia/version", driver, sizeof driver);
+    device_name(gpu, sizeof gpu);
     struct utsname system;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "model", table_model(o));
@@ -163,6 +165,7 @@ cJSON *table_head(const bench_options *o)
     cJSON_AddStringToObject(root, "commit", o->commit);
     cJSON_AddStringToObject(root, "processor", processor);
     cJSON_AddNumberToObject(root, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
+    cJSON_AddStringToObject(root, "gpu", gpu);
     cJSON_AddStringToObject(root, "driver", driver);
     cJSON_AddStringToObject(root, "system", uname(&system) ? "" : system.sysname);
     return root;

@@ -212,6 +212,34 @@ def check_report(folder):
     assert report("--check") == 0
 
 
+def check_targets(folder):
+    """What was promised is held against the newest record, and the same case twice is told."""
+    def record(ours, measure, when):
+        def row(name, ms):
+            return {"name": name, "device": "cuda", "state": "timed", "version": name, "ours": name == "posenet-cuda",
+                    "single": False, "error": [0.01] * 4, "open_ms": 1, "first_ms": 2, "cpu_ms": 0.1, "peak_mib": 3,
+                    "device_peak_mib": 4, "others_cpu": 0, "medians_ms": [ms] * 3, "samples_ms": [ms] * 3,
+                    **({} if name == "posenet-cuda" else {"ours_over_it": [ours / ms] * 3})}
+        return {"kind": "case", "model": "mobilenet_v1_0.75_s16.onnx", "width": 257, "height": 257, "batch": 1, "threads": 2,
+                "slots": 1, "precision": "fp16", "measure": measure, "when": when, "commit": "abc", "processor": "p",
+                "cores": 1, "gpu": "GPU X", "driver": "", "runtimes": [row("posenet-cuda", ours), row("slow", 1.5), row("best", 1)]}
+    results = folder / "targets"
+    results.mkdir()
+    for i, of in enumerate([(0.4, "network", "2026-01-01"), (0.3, "network", "2026-01-02"), (0.39, "frame", "2026-01-03")]):
+        (results / f"{i}.json").write_text(json.dumps(record(*of)))
+    readme = folder / "TARGETS.md"
+    readme.write_text("".join(f"<!-- bench: {name} -->\n<!-- /bench -->\n"
+                              for name in ("cuda-targets", "cuda-network", "cuda-frame-details")))
+    done = subprocess.run([sys.executable, SOURCE / "bench" / "report.py", "--readme", readme, "--results", results],
+                          text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = readme.read_text()
+    assert "| 0.300 | 1.000 (best) | **0.300** | 0.38 | 0.20 | reached |" in text, text
+    assert "| 0.300 | 0.390 | **0.090** | 0.12 | 0.08 | reached |" in text, text
+    assert "measured 2 times: ratios 0.400, 0.300, 33.3 % apart" in text and "GPU X" in text, text
+    assert "| best | 1.000 | 1.000 | 1.000 | 1000 |" in text, text
+
+
 def check_bad_usage(model):
     for args in (["--size", "257"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
                  ["--model", model, "--only", "nobody"], ["--nonsense"],
@@ -237,6 +265,7 @@ def main():
         for check in (check_planted, check_frame, check_rivals_frame, check_roofline, check_sweep):
             check(model, folder)
         check_report(folder)
+        check_targets(folder)
     check_device_decoders()
     check_bad_usage(model)
     return 0
