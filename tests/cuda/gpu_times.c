@@ -1,5 +1,6 @@
 /* How long the network alone and a whole frame take, from the host's clock, launch and wait
- * included: median of many, one line a size.
+ * included: median of many; how many images a second come out with several frames in flight; and
+ * what a camera of 60 frames a second costs the host where waiting sleeps.
  *
  *   gpu_times MODEL fp32|tf32|fp16 [auto|off] WIDTHxHEIGHT[xBATCH]...
  *
@@ -9,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "engine/inside.h"
 #include "engine/posenet.h"
 
 enum { FRAME_WIDTH = 1280, FRAME_HEIGHT = 720, WARM = 30, REPEATS = 200, MAX_BATCH = 64 };
+enum { MAX_FLIGHT = 8, CAMERA_FRAMES = 120, CAMERA_RATE = 60 };
 
 static double now_us(void)
 {
@@ -104,6 +107,105 @@ static posenet_status time_opened(subject *s, const char *size)
     return code;
 }
 
+/* ---- frames in flight ------------------------------------------------------------------------ */
+
+/* Submits the picture from the next slot's own buffer, which is filled where it is not yet. */
+static posenet_status submit(const subject *s, const unsigned char *filled)
+{
+    size_t bytes = (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3 * (size_t)s->batch;
+    posenet_image images[MAX_BATCH];
+    void *frame;
+    posenet_status code = posenet_frame(s->engine, bytes, &frame);
+    if (code != POSENET_OK) return code;
+    if (memcmp(frame, filled, 64) != 0) memcpy(frame, filled, bytes);
+    for (int i = 0; i < s->batch; i++) {
+        images[i] = s->images[i];
+        images[i].data = (unsigned char *)frame + (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
+    }
+    return posenet_submit(s->engine, images, s->batch, NULL);
+}
+
+/* Images a second with `flight` frames in flight. */
+static posenet_status time_flight(const subject *s, const unsigned char *filled, int flight,
+                                  double *rate)
+{
+    posenet_status code = POSENET_OK;
+    double start = 0;
+    for (int i = 0; i < WARM + REPEATS && code == POSENET_OK; i++) {
+        if (i == WARM) start = now_us();
+        if (i >= flight) code = posenet_wait(s->engine, s->poses, s->counts);
+        if (code == POSENET_OK) code = submit(s, filled);
+    }
+    *rate = REPEATS * s->batch / (now_us() - start) * 1e6;
+    for (int i = 0; i < flight && code == POSENET_OK; i++)
+        code = posenet_wait(s->engine, s->poses, s->counts);
+    return code;
+}
+
+static posenet_status time_flights(const subject *s)
+{
+    size_t bytes = (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3 * (size_t)s->batch;
+    unsigned char *filled = malloc(bytes);
+    if (!filled) return POSENET_ERROR_MEMORY;
+    memcpy(filled, s->images[0].data, bytes);
+    posenet_status code = POSENET_OK;
+    printf("%-14s images/s in flight:", "");
+    for (int flight = 1; flight <= MAX_FLIGHT && code == POSENET_OK; flight++) {
+        double rate = 0;
+        code = time_flight(s, filled, flight, &rate);
+        printf("  %d: %.0f", flight, rate);
+    }
+    printf("\n");
+    free(filled);
+    return code;
+}
+
+/* ---- a camera -------------------------------------------------------------------------------- */
+
+static double cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return 1e6 * (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static posenet_status time_camera(const subject *s)
+{
+    const long period = 1000000000L / CAMERA_RATE;
+    struct timespec due;
+    posenet_status code = run_frame(s);
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    double start = now_us(), cpu = cpu_us();
+    for (int i = 0; i < CAMERA_FRAMES && code == POSENET_OK; i++) {
+        due.tv_nsec += period;
+        if (due.tv_nsec >= 1000000000L) {
+            due.tv_nsec -= 1000000000L;
+            due.tv_sec++;
+        }
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        code = run_frame(s);
+    }
+    cpu = cpu_us() - cpu;
+    printf("%-14s %d frames/s, sleeping: %.2f %% of a core, %.0f us a frame\n", "", CAMERA_RATE,
+           cpu / (now_us() - start) * 100, cpu / CAMERA_FRAMES);
+    return code;
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static posenet_status open_size(subject *s, const posenet_settings *settings,
+                                posenet_wait_mode wait, const char *size)
+{
+    posenet_settings mine = *settings;
+    mine.wait = wait;
+    double start = now_us();
+    posenet_status code = posenet_open(&s->engine, &mine);
+    if (code == POSENET_OK && wait == POSENET_WAIT_SPIN)
+        printf("%-14s opened in %.2f s\n", size, (now_us() - start) * 1e-6);
+    return code;
+}
+
 static posenet_status time_size(subject *s, posenet_settings *settings, const char *size)
 {
     s->batch = 1;
@@ -111,10 +213,13 @@ static posenet_status time_size(subject *s, posenet_settings *settings, const ch
         s->batch < 1 || s->batch > MAX_BATCH)
         return POSENET_ERROR_ARGUMENT;
     settings->batch = s->batch;
-    double start = now_us();
-    posenet_status code = posenet_open(&s->engine, settings);
-    if (code == POSENET_OK) printf("%-14s opened in %.2f s\n", size, (now_us() - start) * 1e-6);
+    posenet_status code = open_size(s, settings, POSENET_WAIT_SPIN, size);
     if (code == POSENET_OK) code = time_opened(s, size);
+    if (code == POSENET_OK) code = time_flights(s);
+    posenet_close(&s->engine);
+    if (code == POSENET_OK) code = open_size(s, settings, POSENET_WAIT_BLOCK, size);
+    if (code == POSENET_OK) code = make_images(s);
+    if (code == POSENET_OK) code = time_camera(s);
     posenet_close(&s->engine);
     return code;
 }
@@ -129,7 +234,7 @@ int main(int argc, char **argv)
     posenet_default_settings(&settings, sizeof settings);
     settings.model = argv[1];
     settings.device = POSENET_DEVICE_CUDA;
-    settings.slots = 1;
+    settings.slots = MAX_FLIGHT;
     int first = 3;
     if (strcmp(argv[3], "off") == 0 || strcmp(argv[3], "auto") == 0) first = 4;
     if (strcmp(argv[3], "off") == 0) settings.tune = POSENET_TUNE_OFF;
