@@ -137,7 +137,11 @@ static status probe(model *m, const model_request *q, pool *p)
         candidates[i].channels = is_map ? (int)v->dims[m->heads_nchw ? 1 : 3] : HEAD_NO_MAP;
     }
     TRY(heads_find(g->source, candidates, (int)count, q->heads, m->heads));
-    return find_stride(m, &low.outputs[m->heads[DECODE_HEATMAP]], width, height);
+    TRY(find_stride(m, &low.outputs[m->heads[DECODE_HEATMAP]], width, height));
+    int tensors[DECODE_HEADS];
+    for (int head = 0; head < DECODE_HEADS; head++)
+        tensors[head] = low.outputs[m->heads[head]].tensor;
+    return joined_heads_make(&low.net, tensors, m->graph->pool, &m->joined);
 }
 
 static status model_make(const model_request *q, model *m)

@@ -4,6 +4,7 @@
 
 #include "engine/lower.h"
 #include "engine/posenet.h"
+#include "engine/rewrite/joined_heads.h"
 #include "kernels/decode/decode.h"
 #include "kernels/op.h"
 #include "loader/graph.h"
@@ -21,6 +22,7 @@ typedef struct model {
     graph *graph;
     int heads[DECODE_HEADS]; /* numbers of the graph's outputs */
     int heads_nchw, input_nchw;
+    joined_heads joined; /* weights of the heads that one convolution can compute */
     int stride;
     int fixed_width, fixed_height, fixed_batch; /* what the file fixes; 0: any */
     normalization normalize;

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "engine/heads.h"
+#include "engine/rewrite/joined_heads.h"
 
-enum { SPARE_TENSORS = 1 + DECODE_HEADS, SPARE_STEPS = 3 + DECODE_HEADS };
+enum { SPARE_TENSORS = 2 + DECODE_HEADS, SPARE_STEPS = 3 + DECODE_HEADS };
 
 /* NHWC axis of each axis of a picture-like value. */
 static const int nchw_axes[AXES] = {AXIS_N, AXIS_C, AXIS_H, AXIS_W};
@@ -152,5 +153,6 @@ status network_build(const network_request *q, pool *p, built_network *out)
     append_steps(&out->net, &low.net);
     for (int head = 0; head < DECODE_HEADS; head++)
         TRY(put_head(q, &low.outputs[m->heads[head]], head, out));
-    return put_decode(q, out);
+    TRY(put_decode(q, out));
+    return network_join_heads(&out->net, out->heads, &m->joined, p);
 }

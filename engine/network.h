@@ -14,7 +14,7 @@ typedef struct network_request {
 typedef struct built_network {
     network net;
     int input;               /* tensor, NHWC: what preprocess writes */
-    int heads[DECODE_HEADS]; /* tensors, NHWC: what decode reads */
+    int heads[DECODE_HEADS]; /* tensors, NHWC, or windows of one: what decode reads */
     int logits;              /* the heatmap still needs the sigmoid */
 } built_network;
 

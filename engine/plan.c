@@ -18,7 +18,7 @@ static unsigned char *mark_kept(const plan *p)
     unsigned char *kept = pool_array(p->pool, (size_t)p->net.tensor_count, 1);
     if (!kept) return NULL;
     kept[p->input] = 1;
-    for (int head = 0; head < DECODE_HEADS; head++) kept[p->heads[head]] = 1;
+    for (int head = 0; head < DECODE_HEADS; head++) kept[tensor_home(&p->net, p->heads[head])] = 1;
     return kept;
 }
 
@@ -28,8 +28,11 @@ static void set_types(plan *p)
         tensor *t = &p->net.tensors[i];
         if (!t->constant) t->type = plan_tensor_type(p->precision, 0);
     }
-    for (int head = 0; head < DECODE_HEADS; head++)
-        p->net.tensors[p->heads[head]].type = plan_tensor_type(p->precision, 1);
+    for (int head = 0; head < DECODE_HEADS; head++) {
+        int number = p->heads[head], home = tensor_home(&p->net, number);
+        p->net.tensors[number].type = plan_tensor_type(p->precision, 1);
+        p->net.tensors[home].type = p->net.tensors[number].type;
+    }
 }
 
 static status choose_rows(const plan_request *q, const unsigned char *kept, plan *p)
@@ -96,7 +99,7 @@ static void find_lives(const plan *p, int keep_all, arena_item *lives)
         const step *s = &net->steps[i];
         int at = p->work_of[i];
         for (int k = 0; k < s->input_count; k++) {
-            arena_item *life = &lives[s->inputs[k]];
+            arena_item *life = &lives[tensor_home(net, s->inputs[k])];
             if (life->first >= 0) life->last = at;
         }
         const work *w = &p->works[at];
@@ -109,7 +112,19 @@ static void find_lives(const plan *p, int keep_all, arena_item *lives)
         lives[i].bytes = tensor_bytes(&net->tensors[i]);
         if (keep_all) lives[i].first = 0, lives[i].last = p->work_count - 1;
     }
-    for (int head = 0; head < DECODE_HEADS; head++) lives[p->heads[head]].last = p->work_count - 1;
+    for (int head = 0; head < DECODE_HEADS; head++)
+        lives[tensor_home(net, p->heads[head])].last = p->work_count - 1;
+}
+
+static void place_windows(plan *p)
+{
+    for (int i = 0; i < p->net.tensor_count; i++) {
+        tensor *t = &p->net.tensors[i];
+        if (!t->window.channels) continue;
+        p->has_room[i] = p->has_room[t->window.of];
+        t->offset =
+            p->net.tensors[t->window.of].offset + (size_t)t->window.first * type_bytes(t->type);
+    }
 }
 
 /* Items of the arena: the tensors that have room, then every work's workspace. */
@@ -134,6 +149,7 @@ static status place_tensors(plan *p, int keep_all, size_t spare)
         p->has_room[i] = 1;
         p->net.tensors[i].offset = items[count++].offset;
     }
+    place_windows(p);
     for (int i = 0; i < p->work_count; i++) p->works[i].workspace = items[count++].offset;
     if (!spare) return STATUS_OK;
     p->spare = (p->arena_bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;

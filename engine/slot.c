@@ -94,6 +94,7 @@ view slot_tensor(const slot *s, int number)
     int on_device = s->device->kind == DEVICE_CUDA;
     view v = view_dense(tensor_at(&s->plan->net, number, &s->run), t->type, t->dims,
                         on_device && !t->constant);
+    tensor_strides(t, v.strides);
     return v;
 }
 

@@ -36,7 +36,15 @@ typedef struct tensor {
     element_type type;
     int dims[AXES];        /* n, h, w, c; all at least 1 */
     const float *constant; /* on the host, fp32, NHWC; NULL: computed, lives in the arena */
-    size_t offset;         /* bytes into the arena, a multiple of 256; set by the arena planner */
+    size_t offset;         /* bytes into the arena; set by the arena planner; a multiple of 256 but
+                              for windows */
+
+    /* A window: these are channels first.. of every pixel of tensor `of`, which has `channels` of
+     * them and whose memory this is. Only OP_DECODE reads windows. channels 0: a tensor of its own.
+     */
+    struct {
+        int of, first, channels;
+    } window;
 } tensor;
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -317,6 +325,22 @@ static inline void *tensor_at(const network *net, int number, const run *r)
 {
     const tensor *t = &net->tensors[number];
     return t->constant ? (void *)(uintptr_t)t->constant : r->arena + t->offset;
+}
+
+/* The tensor in whose memory a tensor lies: itself, but for windows. */
+static inline int tensor_home(const network *net, int number)
+{
+    const tensor *t = &net->tensors[number];
+    return t->window.channels ? t->window.of : number;
+}
+
+/* Elements from one index of each axis to the next. */
+static inline void tensor_strides(const tensor *t, int64_t strides[AXES])
+{
+    strides[AXIS_C] = 1;
+    strides[AXIS_W] = t->window.channels ? t->window.channels : t->dims[AXIS_C];
+    strides[AXIS_H] = strides[AXIS_W] * t->dims[AXIS_W];
+    strides[AXIS_N] = strides[AXIS_H] * t->dims[AXIS_H];
 }
 
 /* "conv", "max_pool", … */

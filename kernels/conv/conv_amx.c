@@ -15,7 +15,7 @@ static double estimate(const network *net, int first, int count)
     int64_t depth = (int64_t)p->kernel[0] * p->kernel[1] * p->in_channels;
     (void)count;
     if (!gemm_kernels_amx()) return 1e6;
-    int worth = depth >= 256 && p->out_channels >= 128;
+    int worth = depth >= 256 && p->out_channels >= 7 * GEMM_LANES;
     int fits = depth * p->out_channels <= 160 * 1024; /* three planes of it, in the second cache */
     return worth && (fits || conv_is_pointwise(&net->steps[first])) ? 0.8 : 1.5;
 }

@@ -87,12 +87,8 @@ decode_heads view_heads(const network *net, const step *s)
         head_view *view = &heads.head[i];
         view->data = t; // not read before enqueue sets it
         view->type = t->type;
-        int64_t stride = 1;
-        for (int axis = AXES - 1; axis >= 0; axis--) {
-            view->dims[axis] = t->dims[axis];
-            view->strides[axis] = stride;
-            stride *= t->dims[axis];
-        }
+        memcpy(view->dims, t->dims, sizeof view->dims);
+        tensor_strides(t, view->strides);
     }
     return heads;
 }

@@ -15,14 +15,10 @@ static void view_heads(const network *net, const step *s, decode_heads *out)
     for (int i = 0; i < DECODE_HEADS; i++) {
         const tensor *t = &net->tensors[s->inputs[i]];
         head_view *view = &out->head[i];
-        int64_t stride = 1;
         view->data = t; /* not read before enqueue sets it */
         view->type = t->type;
-        for (int axis = AXES - 1; axis >= 0; axis--) {
-            view->dims[axis] = t->dims[axis];
-            view->strides[axis] = stride;
-            stride *= t->dims[axis];
-        }
+        memcpy(view->dims, t->dims, sizeof view->dims);
+        tensor_strides(t, view->strides);
     }
 }
 
