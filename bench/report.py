@@ -6,8 +6,9 @@
     python3 bench/report.py --check    exit 1 if README.md would change
 
 A table stands between "<!-- bench: cpu -->" and "<!-- /bench -->"; the word names a group of results: cpu,
-cpu-frame, cuda-network, cuda-frame; with "-details" behind it every figure of the group's records, and
-cuda-targets is what was promised. Of one case the newest result is shown; older ones make the plot of
+cpu-frame, cuda-network, cuda-frame; with "-details" behind it every figure of the group's records.
+cuda-targets is what was promised, cuda-slots what frames in flight give, cuda-roofline (cpu-roofline) how far the
+steps are from what the machine can do. Of one case the newest result is shown; older ones make the plot of
 progress. Plots need matplotlib; without it there are only tables, and stderr says so.
 """
 import argparse
@@ -192,6 +193,33 @@ def targets(networks, frames):
     return "\n".join(lines) + "\n"
 
 
+def in_flight(raws):
+    """Images a second with several frames in flight, of the newest sweep of each case."""
+    newest_sweeps = {case(raw)[:5]: raw for raw in raws if raw["kind"] == "sweep" and raw["over"] == "slots" and
+                     any(r["device"] == "cuda" and median(r) for p in raw["points"] for r in p["runtimes"])}
+    lines = ["| frame to poses, fp16 | latency ms | " +
+             "frames in flight: images/s (times 1/latency) |", "|---|---|---|"]
+    for raw in newest_sweeps.values():
+        ms = {p["slots"]: median(r) for p in raw["points"] for r in p["runtimes"] if median(r)}
+        if 1 in ms:
+            cells = ", ".join(f"{n}: {1e3 / t:.0f} ({ms[1] / t:.2f})" for n, t in sorted(ms.items()))
+            lines.append(f"| {title(raw)} | {ms[1]:.3f} | {cells} |")
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
+def rooflines(raws, device):
+    """All steps together against the ceilings that were measured in the same run."""
+    lines = ["| all steps of a frame | measured us | ceilings allow us | of best | copy GB/s | matrix TFLOP/s |",
+             "|---" * 6 + "|"]
+    found = {case(raw): raw for raw in raws if raw["kind"] == "roofline" and raw["runtime"].endswith(device)}
+    for raw in found.values():
+        us, floor = (sum(step.get(key, 0) for step in raw["steps"]) for key in ("us", "floor_us"))
+        if us and floor:
+            lines.append(f"| {title(raw)} | {us:.0f} | {floor:.0f} | {100 * floor / us:.0f} % | "
+                         f"{raw['copy_gbs']:.0f} | {raw['matrix_gflops'] / 1e3:.2f} |")
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
 def save(figure, folder, name):
     folder.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
@@ -307,19 +335,27 @@ def main():
     def of(group):
         return newest(r for r in raws if r.get("group") == group)
 
+    def text_of(name):
+        """The table of that name; "" where nothing was measured."""
+        if name == "cuda-slots":
+            return in_flight(raws)
+        if name.endswith("-roofline"):
+            return rooflines(raws, name.removesuffix("-roofline"))
+        if name == "cuda-targets":
+            return targets(of("cuda-network"), of("cuda-frame")) if of("cuda-network") else ""
+        group = name.removesuffix("-details")
+        chosen = of(group)
+        if not chosen or name != group:
+            return details(chosen) if chosen else ""
+        commits = {raw["commit"] for raw in chosen}
+        return table(chosen, repeated(r for r in raws if r.get("group") == group and r["commit"] in commits))
+
     def fill(match):
-        group, wants_details = match.group(2).removesuffix("-details"), match.group(2).endswith("-details")
-        if group == "cuda-targets":
-            chosen, text = of("cuda-network"), targets(of("cuda-network"), of("cuda-frame"))
-        else:
-            chosen = of(group)
-            commits = {raw["commit"] for raw in chosen}
-            again = repeated(r for r in raws if r.get("group") == group and r["commit"] in commits)
-            text = (details(chosen) if wants_details else table(chosen, again)) if chosen else ""
+        text = text_of(match.group(2))
         picture = args.results / "plots" / (match.group(2) + ".svg")
-        if chosen and picture.exists():
+        if text and picture.exists():
             text += f"\n![{match.group(2)}]({picture.relative_to(args.readme.resolve().parent)})\n"
-        return match.group(1) + (text if chosen else "No run yet.\n") + match.group(3)
+        return match.group(1) + (text or "No run yet.\n") + match.group(3)
 
     old = args.readme.read_text()
     new = MARKER.sub(fill, old)

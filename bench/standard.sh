@@ -3,7 +3,7 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm network frame slots roofline repeat  in turn; each can be named alone. A record that is
+# cuda is the parts  warm targets repeat slots roofline network frame  in turn; each can be named alone. A record that is
 # there already is not made again, so a run that was cut short goes on where it stopped.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
@@ -180,6 +180,12 @@ part_warm() {
     wait
 }
 
+# The rows that bench/report.py holds against their targets.
+part_targets() {
+    every network "$(echo "$rows_network" | grep . | head -n 6)"
+    every frame "$(echo "$rows_frame" | grep . | head -n 2)"
+}
+
 part_network() {
     every network "$rows_network"
 }
@@ -219,17 +225,18 @@ part_roofline() {
 
 part_cuda() {
     part_warm
-    part_network
-    part_frame
+    part_targets
+    part_repeat
     part_slots
     part_roofline
-    part_repeat
+    part_network
+    part_frame
 }
 
 [ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu cuda; }
 for part in "$@"; do
     case $part in
-    cpu | cuda | warm | network | frame | slots | roofline | repeat) "part_$part" ;;
+    cpu | cuda | warm | targets | repeat | slots | roofline | network | frame) "part_$part" ;;
     *) echo "$part: no part; the first lines of this file name them" >&2; exit 2 ;;
     esac
 done
