@@ -197,7 +197,7 @@ def in_flight(raws):
     """Images a second with several frames in flight, of the newest sweep of each case."""
     newest_sweeps = {case(raw)[:5]: raw for raw in raws if raw["kind"] == "sweep" and raw["over"] == "slots" and
                      any(r["device"] == "cuda" and median(r) for p in raw["points"] for r in p["runtimes"])}
-    lines = ["| frame to poses, fp16 | latency ms | " +
+    lines = ["| frame to poses | latency ms | " +
              "frames in flight: images/s (times 1/latency) |", "|---|---|---|"]
     for raw in newest_sweeps.values():
         ms = {p["slots"]: median(r) for p in raw["points"] for r in p["runtimes"] if median(r)}
