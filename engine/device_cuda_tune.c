@@ -5,7 +5,9 @@
 #include "kernels/cuda/compare.h"
 #include "kernels/cuda/cuda.h"
 
-enum { FRAMES = 4 }; /* back to back in one sample */
+/* Networks in one sample: as many as fit into this time, but not more than that. */
+static const double sample_us = 1200;
+enum { MOST_NETWORKS = 8 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -13,31 +15,32 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* GPU time from before the first to after the last of `count` networks in a row. */
-static status time_networks(const recorded *r, cudaEvent_t start, cudaEvent_t end, int count,
-                            double *microseconds)
+/* One of `count` networks back to back behind another one, so that the host's launch of the first
+ * is not in it. */
+static status take_sample(const recorded *r, cudaEvent_t start, cudaEvent_t end, int count,
+                          double *microseconds)
 {
     float milliseconds = 0;
+    TRY(cuda_check(cudaGraphLaunch(r->network, r->stream), "launching the network"));
     TRY(cuda_check(cudaEventRecord(start, r->stream), "marking the start"));
     for (int i = 0; i < count; i++)
         TRY(cuda_check(cudaGraphLaunch(r->network, r->stream), "launching the network"));
     TRY(cuda_check(cudaEventRecord(end, r->stream), "marking the end"));
     TRY(cuda_check(cudaEventSynchronize(end), "computing the network"));
     TRY(cuda_check(cudaEventElapsedTime(&milliseconds, start, end), "reading the time"));
-    *microseconds = (double)milliseconds * 1000;
+    *microseconds = (double)milliseconds * 1000 / count;
     return STATUS_OK;
 }
 
-/* The launch from the host is in every sample once; the difference of two leaves it out. */
+/* The first is only to see how long one takes, and to warm up. */
 static status take_samples(const recorded *r, cudaEvent_t start, cudaEvent_t end, int repeats,
                            double *samples)
 {
-    for (int i = -1; i < repeats; i++) {
-        double one, several;
-        TRY(time_networks(r, start, end, 1, &one));
-        TRY(time_networks(r, start, end, 1 + FRAMES, &several));
-        if (i >= 0) samples[i] = (several - one) / FRAMES;
-    }
+    double one;
+    TRY(take_sample(r, start, end, 1, &one));
+    int count = one * MOST_NETWORKS < sample_us ? MOST_NETWORKS : (int)(sample_us / one);
+    for (int i = 0; i < repeats; i++)
+        TRY(take_sample(r, start, end, count > 1 ? count : 1, &samples[i]));
     return STATUS_OK;
 }
 

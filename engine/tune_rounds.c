@@ -9,7 +9,7 @@
 
 #include "engine/tune_ways.h"
 
-enum { WARM_UP = 2, SURVEY_FRAMES = 5, FINAL_FRAMES = 15, MOST_FINALISTS = 6, MOST_ROUNDS = 2000 };
+enum { WARM_UP = 2, SURVEY_FRAMES = 5, FINAL_FRAMES = 15, MOST_FINALISTS = 3, MOST_ROUNDS = 2000 };
 
 /* Ways this much slower than the best of their site are not timed again. Microseconds alone on the
  * stage hold the cost of launching, so the first bounds are wide. */
@@ -169,25 +169,28 @@ static status play_all(tuner *t, const char *doing, int everywhere, int frames)
 
 /* ---- who is timed ---------------------------------------------------------------------------- */
 
-static int faster_than(const tuner *t, const tune_way *way)
+/* How many fit ways of the site, or of the row at the site, are faster. */
+static int faster_than(const tuner *t, const tune_way *way, const row *row)
 {
     int count = 0;
     for (size_t i = 0; i < t->way_count; i++) {
         const tune_way *other = &t->ways[i];
         count += other->site == way->site && other->state == WAY_FIT &&
+                 (!row || other->row == row) &&
                  (other->us < way->us || (other->us == way->us && other < way));
     }
     return count;
 }
 
-/* Those within the bounds of their site's best wait to be timed. */
+/* Those within the bounds of their site's best wait to be timed, `most` of each row: a mark keeps
+ * rows whose kernels start early from doing so, so that their best may look worse than others. */
 static void call_up(tuner *t, double factor, double more_us, int most)
 {
     for (size_t i = 0; i < t->way_count; i++) {
         tune_way *way = &t->ways[i];
         if (way->state != WAY_FIT) continue;
         const tune_way *best = tune_best(t, &t->sites[way->site], NULL);
-        way->waits = way->us <= best->us * factor + more_us && faster_than(t, way) < most;
+        way->waits = way->us <= best->us * factor + more_us && faster_than(t, way, way->row) < most;
     }
 }
 
@@ -201,7 +204,8 @@ static void tell_times(const tuner *t)
         for (int rank = 0; rank < SHOWN; rank++)
             for (size_t i = 0; i < t->way_count; i++) {
                 const tune_way *way = &t->ways[i];
-                if (way->site != (int)s || way->state != WAY_FIT || faster_than(t, way) != rank)
+                if (way->site != (int)s || way->state != WAY_FIT ||
+                    faster_than(t, way, NULL) != rank)
                     continue;
                 int room = LINE - length;
                 int wrote = snprintf(line + length, (size_t)room, "%s%s/%d %.2f", rank ? ", " : "",
@@ -219,6 +223,7 @@ status tune_time_ways(tuner *t)
     TRY(play_all(t, "timing", 0, SURVEY_FRAMES));
     for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
     call_up(t, survey_factor, survey_more_us, MOST_FINALISTS);
+    for (size_t i = 0; i < t->way_count; i++) t->ways[i].finalist = t->ways[i].waits;
     TRY(play_all(t, "timing the best", 1, FINAL_FRAMES));
     for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
     tell_times(t);

@@ -91,7 +91,7 @@ tune_way *tune_best(const tuner *t, const tune_site *site, const row *row)
         tune_way *way = &t->ways[i];
         if (&t->sites[way->site] != site || (row && way->row != row) || way->state != WAY_FIT)
             continue;
-        if (!best || way->us + way->bias_us < best->us + best->bias_us) best = way;
+        if (!best || way->us < best->us) best = way;
     }
     return best;
 }

@@ -31,7 +31,7 @@ typedef struct tune_way {
     int waits;       /* is still to be timed */
     double alone_us; /* on the stage, with weights hot in the caches */
     double us;       /* in its place in the network; until timed, alone_us */
-    double bias_us;  /* added where covers are compared, to see the next best one */
+    int finalist;    /* near enough to the site's best to be tried in the whole network */
     work tried;      /* prepared for the stage, kept so that libraries keep what they built */
 } tune_way;
 
@@ -82,7 +82,7 @@ status tune_choose_whole(tuner *t, pool *p, work **works, int *count) STATUS_MUS
 /* The site of `count` steps from `first` on, or NULL. */
 const tune_site *tune_site_at(const tuner *t, int first, int count);
 
-/* The fastest fit way, with bias, of a row (NULL: any) at a site; NULL: none. */
+/* The fastest fit way of a row (NULL: any) at a site; NULL: none. */
 tune_way *tune_best(const tuner *t, const tune_site *site, const row *row);
 
 /* A plan whose works are `works` (row, first, count, variant), with a slot that holds the picture.

@@ -1,13 +1,27 @@
-/* The cheapest cover by what was measured, and its runners-up in the whole network, where
- * neighbours and overlapping launches show. */
+/* The cheapest cover by what was measured, then, site by site, what else came near in the whole
+ * network: only there does it show that a kernel starts early, or waits for a neighbour that does
+ * not let it, and what its weights push out of the caches. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "engine/tune_ways.h"
 
-enum { FRAMES = 15, MOST_TRIALS = 40 };
+enum { SWEEPS = 3, BEST_SAMPLES = 5, SCREEN_SAMPLES = 3, PAIRS = 7, EARLY_PAIRS = 3 };
 
-/* A runner-up must be faster by this much. */
-static const double gain_factor = 0.002, gain_more_us = 0.1;
+/* A trial must gain this much, and only then the simpler way, which came first, gives way. */
+static const double gain_factor = 0.0005, gain_more_us = 0.1;
+
+/* Screening: slower than this needs no second look. */
+static const double screen_factor = 0.003, screen_more_us = 0.2;
+
+/* What a site outside the cover may cost more than what it replaces, by what was measured. */
+static const double outside_factor = 0.3, outside_more_us = 1.0;
+
+/* Later sweeps try again what lost by less than this a place. */
+static const double near_us = 0.3;
+
+/* Seconds: the sweeps end where they are. */
+static const double sweep_limit = 5;
 
 /* A cover with its plan, slot and time. */
 typedef struct whole {
@@ -22,9 +36,19 @@ typedef struct chooser {
     tuner *t;
     pool *pool;
     double overhead_us; /* of a mark between two works: in every measured time */
+    double end;         /* when to stop, on the tuner's clock */
+    const whole *best;  /* while a trial's cover is looked for: it stays where it can */
+    const tune_way *forced;
+    double *lost_us; /* one a way: what its trial lost a place */
+    int trials, taken;
 } chooser;
 
 /* ---- covers ---------------------------------------------------------------------------------- */
+
+static double cost_of(const chooser *c, const tune_way *way)
+{
+    return fmax(way->us - c->overhead_us, 0.01);
+}
 
 static double measured_cost(void *user, const network *net, const row *candidate, int first,
                             int count)
@@ -33,21 +57,59 @@ static double measured_cost(void *user, const network *net, const row *candidate
     const chooser *c = user;
     const tune_site *site = tune_site_at(c->t, first, count);
     const tune_way *way = site ? tune_best(c->t, site, candidate) : NULL;
-    if (!way) return INFINITY;
-    return fmax(way->us + way->bias_us - c->overhead_us, 0.01);
+    return way ? cost_of(c, way) : INFINITY;
 }
 
+static const work *work_in(const whole *w, const row *row, int first, int count)
+{
+    for (int i = 0; i < w->count; i++)
+        if (w->works[i].first == first && w->works[i].count == count && w->works[i].row == row)
+            return &w->works[i];
+    return NULL;
+}
+
+static int overlaps(const tune_site *site, int first, int count)
+{
+    for (int k = 0; k < site->place_count; k++)
+        if (first < site->firsts[k] + site->count && site->firsts[k] < first + count) return 1;
+    return 0;
+}
+
+/* The forced way at all places of its site; elsewhere what the best cover has, for nothing; and
+ * where that no longer fits, the cheapest. */
+static double forced_cost(void *user, const network *net, const row *candidate, int first,
+                          int count)
+{
+    const chooser *c = user;
+    const tune_site *site = &c->t->sites[c->forced->site];
+    if (tune_site_at(c->t, first, count) == site) return candidate == c->forced->row ? 0 : INFINITY;
+    if (work_in(c->best, candidate, first, count) && !overlaps(site, first, count)) return 0;
+    double cost = measured_cost(user, net, candidate, first, count);
+    return overlaps(site, first, count) ? cost + 1e9 : cost;
+}
+
+static void set_variants(const chooser *c, whole *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        work *k = &w->works[i];
+        const tune_site *site = tune_site_at(c->t, k->first, k->count);
+        const work *kept = c->best ? work_in(c->best, k->row, k->first, k->count) : NULL;
+        if (c->forced && site == &c->t->sites[c->forced->site])
+            k->variant = c->forced->variant;
+        else
+            k->variant = kept ? kept->variant : tune_best(c->t, site, k->row)->variant;
+    }
+}
+
+/* The cheapest cover of all, or with a way forced the one nearest to the best. */
 static status find_cover(chooser *c, whole *w)
 {
     cover_request cover = *c->t->cover;
-    cover.cost = measured_cost;
+    cover.cost = c->forced ? forced_cost : measured_cost;
     cover.user = c;
     *w = (whole){0};
     TRY(cover_find(&cover, c->pool, &w->works, &w->count));
-    for (int i = 0; i < w->count; i++) {
-        work *k = &w->works[i];
-        k->variant = tune_best(c->t, tune_site_at(c->t, k->first, k->count), k->row)->variant;
-    }
+    set_variants(c, w);
     return STATUS_OK;
 }
 
@@ -61,6 +123,24 @@ static int is_same(const whole *a, const whole *b)
     return 1;
 }
 
+static const tune_way *way_of(const tuner *t, const work *w)
+{
+    const tune_site *site = tune_site_at(t, w->first, w->count);
+    for (size_t i = 0; i < t->way_count; i++)
+        if (&t->sites[t->ways[i].site] == site && t->ways[i].row == w->row &&
+            t->ways[i].variant == w->variant)
+            return &t->ways[i];
+    return NULL;
+}
+
+/* By what was measured in marked frames. */
+static double expected_us(const chooser *c, const whole *w)
+{
+    double sum = 0;
+    for (int i = 0; i < w->count; i++) sum += cost_of(c, way_of(c->t, &w->works[i]));
+    return sum;
+}
+
 static status build(chooser *c, whole *w)
 {
     return tune_build(c->t, w->works, w->count, 0, &w->plan, &w->slot);
@@ -72,10 +152,10 @@ static void leave(whole *w)
     plan_free(&w->plan);
 }
 
-static status measure(chooser *c, whole *w)
+static status measure(chooser *c, const whole *w, int samples, double *us)
 {
     device *d = c->t->request->device;
-    return d->calls->measure(d, w->slot, FRAMES, &w->us);
+    return d->calls->measure(d, w->slot, samples, us);
 }
 
 /* ---- what marks cost ------------------------------------------------------------------------- */
@@ -84,14 +164,9 @@ static status measure(chooser *c, whole *w)
 static void find_overhead(chooser *c, const whole *w)
 {
     double sum = 0;
-    int count = 0;
-    for (int i = 0; i < w->count; i++) {
-        const work *k = &w->works[i];
-        if (i < w->plan->network_first || i >= w->plan->network_first + w->plan->network_count)
-            continue;
-        sum += tune_best(c->t, tune_site_at(c->t, k->first, k->count), k->row)->us;
-        count++;
-    }
+    int last = w->plan->network_first + w->plan->network_count;
+    for (int i = w->plan->network_first; i < last; i++) sum += way_of(c->t, &w->works[i])->us;
+    int count = w->plan->network_count;
     if (count) c->overhead_us = fmax((sum - w->us) / count, 0);
     tune_tell(c->t, "network %.1f us; its %d works, marked, %.1f us: %.2f us a mark", w->us, count,
               sum, c->overhead_us);
@@ -99,86 +174,120 @@ static void find_overhead(chooser *c, const whole *w)
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
-/* Another cover against the best so far, which it replaces where it is faster: both are measured
- * twice, in turns. */
-static status try_cover(chooser *c, whole *best, whole *other, int *better)
+static int by_value(const void *a, const void *b)
 {
-    double was = 0, is = 0;
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Both in turns: the other is better where it is so in all pairs but one, and by enough. */
+static status compare_pairs(chooser *c, whole *best, whole *other, int *better)
+{
+    double was[PAIRS], gains[PAIRS];
+    int won = 0;
     *better = 0;
-    TRY(build(c, other));
-    for (int i = 0; i < 2; i++) {
-        TRY(measure(c, best));
-        TRY(measure(c, other));
-        was = i && was < best->us ? was : best->us;
-        is = i && is < other->us ? is : other->us;
+    for (int i = 0; i < PAIRS; i++) {
+        double is;
+        TRY(measure(c, best, 1, &was[i]));
+        TRY(measure(c, other, 1, &is));
+        gains[i] = was[i] - is;
+        won += gains[i] > 0;
+        if (i + 1 == EARLY_PAIRS && won < EARLY_PAIRS - 1) return STATUS_OK;
     }
-    best->us = was;
-    other->us = is;
-    *better = is < was * (1 - gain_factor) - gain_more_us;
+    qsort(was, PAIRS, sizeof *was, by_value);
+    qsort(gains, PAIRS, sizeof *gains, by_value);
+    best->us = was[PAIRS / 2];
+    other->us = best->us - gains[PAIRS / 2];
+    *better = won >= PAIRS - 1 && gains[PAIRS / 2] > gain_more_us + gain_factor * best->us;
     return STATUS_OK;
 }
 
-/* With `way` made dearer or cheaper: if that gives another cover, it is tried. */
-static status try_bias(chooser *c, whole *best, tune_way *way, double bias_us, int *trials)
+static status try_cover(chooser *c, whole *best, whole *other, int *better)
 {
+    *better = 0;
+    TRY(build(c, other));
+    TRY(measure(c, other, SCREEN_SAMPLES, &other->us));
+    if (other->us > best->us * (1 + screen_factor) + screen_more_us) return STATUS_OK;
+    return compare_pairs(c, best, other, better);
+}
+
+/* The best cover with the way at its site's places, if that is another one and not hopeless. */
+static status try_way(chooser *c, whole *best, const tune_way *way)
+{
+    const tune_site *site = &c->t->sites[way->site];
     whole other;
     int better = 0;
-    double before = way->bias_us;
-    way->bias_us = bias_us;
-    TRY(find_cover(c, &other));
-    if (is_same(best, &other)) {
-        way->bias_us = before;
-        return STATUS_OK;
+    c->best = best;
+    c->forced = way;
+    status code = find_cover(c, &other);
+    c->forced = NULL;
+    if (code == STATUS_UNSUPPORTED) return STATUS_OK; /* the places lie in each other's way */
+    TRY(code);
+    if (is_same(best, &other)) return STATUS_OK;
+    double more = expected_us(c, &other) - expected_us(c, best);
+    if (more > site->place_count * (outside_factor * way->us + outside_more_us)) return STATUS_OK;
+    code = try_cover(c, best, &other, &better);
+    if (code == STATUS_OK) {
+        c->trials++;
+        c->taken += better;
+        c->lost_us[way - c->t->ways] = (other.us - best->us) / site->place_count;
+        tune_tell(c->t, "%s %-27s way %3d  step %3d: network %.1f us, was %.1f us",
+                  better ? "taken" : "left ", way->row->name, way->variant, site->firsts[0],
+                  other.us, best->us);
     }
-    ++*trials;
-    status code = try_cover(c, best, &other, &better);
-    if (code == STATUS_OK)
-        tune_tell(c->t, "%s %-27s way %3d  step %3d %+.1f us: network %.1f us, was %.1f us",
-                  better ? "taken" : "left ", way->row->name, way->variant,
-                  c->t->sites[way->site].firsts[0], bias_us, other.us, best->us);
     if (better) {
         leave(best);
         *best = other;
-    } else {
+    } else
         leave(&other);
-        way->bias_us = before;
-    }
     return code;
 }
 
-/* The way of the cover whose places cost most, of those not yet asked; NULL: all were. */
-static tune_way *dearest(const chooser *c, const whole *w, unsigned char *asked)
+/* ---- sweeps ---------------------------------------------------------------------------------- */
+
+/* The site not yet asked whose places cost most; -1: all were. */
+static int dearest(const chooser *c, unsigned char *asked)
 {
-    tune_way *most = NULL;
+    int most = -1;
     double most_us = 0;
-    for (int i = 0; i < w->count; i++) {
-        const tune_site *site = tune_site_at(c->t, w->works[i].first, w->works[i].count);
-        tune_way *way = tune_best(c->t, site, w->works[i].row);
-        double us = way->us * site->place_count;
-        if (asked[way - c->t->ways] || us <= most_us) continue;
-        most = way;
-        most_us = us;
+    for (size_t s = 0; s < c->t->site_count; s++) {
+        const tune_way *way = tune_best(c->t, &c->t->sites[s], NULL);
+        if (asked[s] || !way) continue;
+        double us = cost_of(c, way) * c->t->sites[s].place_count;
+        if (us > most_us) most = (int)s, most_us = us;
     }
-    if (most) asked[most - c->t->ways] = 1;
+    if (most >= 0) asked[most] = 1;
     return most;
 }
 
-/* Runners-up of what costs most, then rows for several steps that the cover has left out. */
-static status improve(chooser *c, whole *best)
+static status sweep(chooser *c, whole *best, int number)
 {
     tuner *t = c->t;
-    int trials = 0;
-    unsigned char *asked = pool_array(c->pool, t->way_count, 1);
+    unsigned char *asked = pool_array(c->pool, t->site_count, 1);
     if (!asked) return STATUS_MEMORY;
-    for (tune_way *way; (way = dearest(c, best, asked)) && trials < MOST_TRIALS;) {
-        if (tune_now() > t->deadline) return STATUS_OK;
-        tune_progress(t, "trying runners-up", trials, MOST_TRIALS);
-        TRY(try_bias(c, best, way, way->us * 0.1 + 0.5, &trials));
+    int done = 0;
+    for (int s; (s = dearest(c, asked)) >= 0; done++) {
+        tune_progress(t, "trying in the network", done, (int)t->site_count);
+        TRY(measure(c, best, BEST_SAMPLES, &best->us));
+        for (size_t i = 0; i < t->way_count; i++) {
+            const tune_way *way = &t->ways[i];
+            if (tune_now() > c->end) return STATUS_OK;
+            if (way->site != s || !way->finalist || (number && c->lost_us[i] > near_us)) continue;
+            TRY(try_way(c, best, way));
+        }
     }
-    for (size_t i = 0; i < t->site_count && trials < MOST_TRIALS; i++) {
-        if (t->sites[i].count == 1 || tune_now() > t->deadline) continue;
-        tune_way *way = tune_best(t, &t->sites[i], NULL);
-        if (way) TRY(try_bias(c, best, way, -0.25 * way->us, &trials));
+    return STATUS_OK;
+}
+
+/* Again while it helps: a way may be good only beside another. */
+static status improve(chooser *c, whole *best)
+{
+    for (int i = 0; i < SWEEPS && tune_now() < c->end; i++) {
+        c->trials = c->taken = 0;
+        TRY(sweep(c, best, i));
+        tune_tell(c->t, "sweep %d: network %.1f us, %d of %d trials taken", i + 1, best->us,
+                  c->taken, c->trials);
+        if (!c->taken) break;
     }
     return STATUS_OK;
 }
@@ -191,26 +300,35 @@ static status choose(chooser *c, whole *best)
     whole second;
     TRY(find_cover(c, best));
     TRY(build(c, best));
-    TRY(measure(c, best));
+    TRY(measure(c, best, BEST_SAMPLES, &best->us));
     find_overhead(c, best);
     TRY(find_cover(c, &second));
     if (!is_same(best, &second)) {
         leave(best);
         *best = second;
         TRY(build(c, best));
-        TRY(measure(c, best));
     }
     return improve(c, best);
 }
 
+/* Trials leave much behind in the tuner's pool; the plan gets its works alone. */
+static status hand_over(const whole *best, pool *p, work **works, int *count)
+{
+    const plan like = {.works = best->works, .work_count = best->count};
+    return plan_choose_same((void *)(uintptr_t)&like, NULL, NULL, p, works, count);
+}
+
 status tune_choose_whole(tuner *t, pool *p, work **works, int *count)
 {
-    chooser c = {.t = t, .pool = p};
+    chooser c = {.t = t, .pool = t->pool, .end = fmin(t->deadline, tune_now() + sweep_limit)};
     whole best = {0};
+    c.lost_us = pool_array(c.pool, t->way_count, sizeof *c.lost_us);
+    if (!c.lost_us) return STATUS_MEMORY;
     status code = choose(&c, &best);
-    *works = best.works;
-    *count = best.count;
-    if (code == STATUS_OK) tune_tell(t, "chosen: network %.1f us by %d works", best.us, best.count);
+    if (code == STATUS_OK) {
+        tune_tell(t, "chosen: network %.1f us by %d works", best.us, best.count);
+        code = hand_over(&best, p, works, count);
+    }
     leave(&best);
     return code;
 }
