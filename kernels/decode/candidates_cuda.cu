@@ -47,30 +47,24 @@ __device__ void walk(const decoder &d, int head, int edge, int part, keypoint *p
 // candidate. In a tree one path leads from the root to each part, so all parts whose neighbour
 // towards the root is known are walked to at once: the same steps as edge by edge, in as many
 // rounds as the longest path has edges.
-__device__ keypoint grow(const decoder &d, unsigned long long key)
+__device__ keypoint grow(const decoder &d, const route (&routes)[PARTS][PARTS],
+                         unsigned long long key)
 {
     unsigned cells = cells_of(d), index = decode_key_index(key);
     int part = lane(), root = static_cast<int>(index / cells);
     cell at = cell_number(d, index % cells);
     keypoint mine = {0, 0, 0};
-    int source = part, edge = -1, head = DECODE_FORWARD;
-    for (int e = 0; e < EDGES; e++) { // one edge of each part leads to the root, none of the root's
-        bool root_is_beyond = d.beyond[e] >> root & 1;
-        if (part == (root_is_beyond ? d.edges[e].parent : d.edges[e].child)) {
-            source = root_is_beyond ? d.edges[e].child : d.edges[e].parent;
-            head = root_is_beyond ? DECODE_BACKWARD : DECODE_FORWARD;
-            edge = e;
-        }
-    }
+    route way = {0, 0, 0};
+    if (part < PARTS) way = routes[root][part];
     if (part == root) cell_point(d, at, root, &mine);
     unsigned known = 1u << root;
     while (known != (1u << PARTS) - 1) {
-        keypoint from = {__shfl_sync(ALL_LANES, mine.x, source),
-                         __shfl_sync(ALL_LANES, mine.y, source), 0};
-        bool ready = edge >= 0 && !(known >> part & 1) && known >> source & 1;
+        keypoint from = {__shfl_sync(ALL_LANES, mine.x, way.source),
+                         __shfl_sync(ALL_LANES, mine.y, way.source), 0};
+        bool ready = part < PARTS && !(known >> part & 1) && known >> way.source & 1;
         if (ready) {
             mine = from;
-            walk(d, head, edge, part, &mine);
+            walk(d, way.head, way.edge, part, &mine);
         }
         known |= __ballot_sync(ALL_LANES, ready);
     }
@@ -94,12 +88,15 @@ __global__ void __launch_bounds__(THREADS) grow_candidates(const __grid_constant
 {
     __shared__ unsigned long long keys[SEGMENT];
     __shared__ unsigned count;
+    __shared__ route routes[PARTS][PARTS];
     unsigned cells = cells_of(d), i = blockIdx.x * SEGMENT + threadIdx.x, place = i / PARTS;
     int part = i % PARTS;
     bool mine = threadIdx.x < SEGMENT && place < cells;
     cell at = cell_number(d, place);
     int64_t first = first_place(d) + static_cast<int64_t>(blockIdx.x) * SEGMENT;
     if (threadIdx.x == 0) count = 0;
+    for (int k = threadIdx.x; k < PARTS * PARTS; k += THREADS)
+        routes[k / PARTS][k % PARTS] = d.routes[k / PARTS][k % PARTS];
     wait_for_previous();
     let_next_start();
 
@@ -115,12 +112,11 @@ __global__ void __launch_bounds__(THREADS) grow_candidates(const __grid_constant
     if (mine && is_candidate(d, options, at, part, raw, score)) keys[atomicAdd(&count, 1u)] = key;
     __syncthreads();
     for (unsigned k = threadIdx.x / WARP; k < count; k += WARPS) {
-        keypoint grown = grow(d, keys[k]);
+        keypoint grown = grow(d, routes, keys[k]);
         if (lane() < PARTS) d.grown[first + k][lane()] = grown;
         if (lane() == static_cast<int>(decode_key_index(keys[k]) / cells))
             d.candidates[first + k] = {keys[k], grown.x, grown.y};
     }
-    if (threadIdx.x >= count && threadIdx.x < SEGMENT) d.candidates[first + threadIdx.x].key = 0;
     if (threadIdx.x == 0)
         d.counts[static_cast<int64_t>(blockIdx.y) * d.segments + blockIdx.x] = count;
 }

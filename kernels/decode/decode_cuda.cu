@@ -22,13 +22,20 @@ places places_of(const decode_heads &heads)
     return {segments, dims[AXIS_N] * segments * SEGMENT};
 }
 
-void describe_tree(decoder *d)
+void describe_routes(decoder *d)
 {
+    unsigned beyond[EDGES];                // the parts, a bit each, at an edge's child end
     for (int e = EDGES - 1; e >= 0; e--) { // an edge's child is a parent of later edges only
-        d->edges[e] = skeleton_edges[e];
-        d->beyond[e] = 1u << d->edges[e].child;
-        for (int later = e + 1; later < EDGES; later++) {
-            if (d->edges[later].parent == d->edges[e].child) d->beyond[e] |= d->beyond[later];
+        int parent = skeleton_edges[e].parent, child = skeleton_edges[e].child;
+        beyond[e] = 1u << child;
+        for (int later = e + 1; later < EDGES; later++)
+            if (skeleton_edges[later].parent == child) beyond[e] |= beyond[later];
+        for (int root = 0; root < PARTS; root++) {
+            signed char edge = static_cast<signed char>(e);
+            if (beyond[e] >> root & 1)
+                d->routes[root][parent] = {static_cast<short>(child), edge, DECODE_BACKWARD};
+            else
+                d->routes[root][child] = {static_cast<short>(parent), edge, DECODE_FORWARD};
         }
     }
 }
@@ -54,7 +61,7 @@ extern "C" status decode_cuda_launch(const decode_cuda_request *request)
     places p = places_of(request->heads);
     decoder d = {};
     d.request = *request;
-    describe_tree(&d);
+    describe_routes(&d);
     d.height = dims[AXIS_H];
     d.width = dims[AXIS_W];
     d.segments = static_cast<int>(p.segments);

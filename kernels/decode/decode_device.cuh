@@ -29,10 +29,16 @@ struct candidate {
     float x, y;             // the place it points at
 };
 
+// How a part is reached: from its neighbour towards the root, along an edge by a displacement of
+// one of the heads.
+struct route {
+    short source;
+    signed char edge, head;
+};
+
 struct decoder {
     decode_cuda_request request;
-    skeleton_edge edges[EDGES];
-    unsigned beyond[EDGES]; // the parts, a bit each, at an edge's child end
+    route routes[PARTS][PARTS]; // [root][part]; of the root itself nothing
     int height, width, segments;
     float cells_per_pixel; // 1 / stride where that is exact, else 0
 

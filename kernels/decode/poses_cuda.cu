@@ -7,8 +7,9 @@ namespace decode
 namespace
 {
 
-const int THREADS = 256, WARPS = THREADS / WARP;
-const int LISTED = 512; // candidates that fit into the block's own list
+const int THREADS = 512, WARPS = THREADS / WARP;
+const unsigned LISTED = THREADS; // candidates that are looked at together
+const int DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS;
 
 struct point {
     float x, y;
@@ -25,17 +26,11 @@ struct poses_shared {
     int places[DECODE_MAX_POSES]; // where the poses have grown
     candidate list[LISTED];
     int list_places[LISTED];
+    unsigned count;
     best bests[WARPS]; // of each warp
-    unsigned sums[WARPS];
+    unsigned histogram[DIGITS], sums[WARPS], digit, above;
 };
 static_assert(sizeof(poses_shared) <= 48 * 1024, "more would have to be asked for");
-
-// The candidates that are left: in shared memory, or too many for it and where they have grown.
-struct candidates_left {
-    candidate *list;
-    const int *places; // null: a candidate's place is its index
-    int count;
-};
 
 __device__ bool is_near(const point &a, float x, float y, float limit)
 {
@@ -102,8 +97,8 @@ __device__ void make_single(const decoder &d, pose *out)
 
 // ---- several people -----------------------------------------------------------------------------
 
-// The sum of all lower threads' values; *all gets the sum of all.
-__device__ unsigned sum_below(poses_shared &s, unsigned value, unsigned *all)
+// The sum of all lower threads' values. Another barrier must come before the next.
+__device__ unsigned sum_below(poses_shared &s, unsigned value)
 {
     unsigned sum = value;
     int warp = threadIdx.x / WARP;
@@ -113,87 +108,130 @@ __device__ unsigned sum_below(poses_shared &s, unsigned value, unsigned *all)
     }
     if (lane() == WARP - 1) s.sums[warp] = sum;
     __syncthreads();
-    unsigned before = 0;
-    *all = 0;
-    for (int i = 0; i < WARPS; i++) {
-        if (i < warp) before += s.sums[i];
-        *all += s.sums[i];
-    }
-    return before + sum - value;
+    for (int i = 0; i < warp; i++) sum += s.sums[i];
+    return sum - value;
 }
 
-// Brings all candidates together.
-__device__ candidates_left collect(const decoder &d, poses_shared &s)
+// Calls visit(candidate, its place) for each of the image's candidates, a segment a thread.
+template <typename F> __device__ void for_each_candidate(const decoder &d, F visit)
 {
     int64_t first = first_place(d);
     const unsigned *counts = d.counts + static_cast<int64_t>(blockIdx.y) * d.segments;
-    int each = (d.segments + THREADS - 1) / THREADS, from = threadIdx.x * each;
-    int to = min(from + each, d.segments);
-    unsigned mine = 0, all;
-    for (int i = from; i < to; i++) mine += counts[i];
-    unsigned next = sum_below(s, mine, &all);
-    if (all > LISTED) return {d.candidates + first, nullptr, d.segments * SEGMENT};
-    for (int i = from; i < to; i++) {
-        for (unsigned k = 0, count = counts[i]; k < count; k++, next++) {
-            s.list_places[next] = i * SEGMENT + k;
-            s.list[next] = d.candidates[first + i * SEGMENT + k];
-        }
+    for (int i = threadIdx.x; i < d.segments; i += THREADS) {
+        int from = i * SEGMENT, to = from + static_cast<int>(counts[i]);
+#pragma unroll 4
+        for (int place = from; place < to; place++) visit(d.candidates[first + place], place);
     }
+}
+
+// Lists the candidates whose keys lie in lowest..below-1, in any order; how many there are, which
+// may be more than were listed.
+__device__ unsigned list_candidates(const decoder &d, poses_shared &s, unsigned long long lowest,
+                                    unsigned long long below)
+{
     __syncthreads();
-    return {s.list, s.list_places, static_cast<int>(all)};
+    if (threadIdx.x == 0) s.count = 0;
+    __syncthreads();
+    for_each_candidate(d, [&](const candidate &c, int place) {
+        if (c.key < lowest || c.key >= below) return;
+        unsigned at = atomicAdd(&s.count, 1u);
+        if (at >= LISTED) return;
+        s.list[at] = c;
+        s.list_places[at] = place;
+    });
+    __syncthreads();
+    return s.count;
 }
 
-__device__ void keep_better(best &mine, unsigned long long key, int place)
+// A key such that from LISTED / 2 to LISTED candidates' keys lie from it up to below `below`, of
+// which there are more: digit by digit from the top, by how often each digit occurs.
+__device__ unsigned long long find_lowest(const decoder &d, poses_shared &s,
+                                          unsigned long long below)
 {
-    if (key > mine.key) mine = {key, place};
-}
-
-// Drops this thread's candidates near `last`, unless it is null, and gives the best of the rest.
-__device__ best best_left(const candidates_left &left, const point (*last)[PARTS], unsigned cells,
-                          float limit)
-{
-    best mine = {0, 0};
-    for (int i = threadIdx.x; i < left.count; i += THREADS) {
-        candidate c = left.list[i];
-        if (!c.key) continue;
-        if (last && is_near((*last)[decode_key_index(c.key) / cells], c.x, c.y, limit))
-            left.list[i].key = 0;
-        else
-            keep_better(mine, c.key, left.places ? left.places[i] : i);
+    unsigned long long prefix = 0, digit_mask = DIGITS - 1;
+    unsigned room = LISTED;
+    int thread = threadIdx.x;
+    for (int shift = 64 - DIGIT_BITS;; shift -= DIGIT_BITS) {
+        if (thread < DIGITS) s.histogram[thread] = 0;
+        __syncthreads();
+        unsigned long long known = ~0ull << shift << DIGIT_BITS; // none at first
+        for_each_candidate(d, [&](const candidate &c, int) {
+            if (c.key < below && (c.key & known) == prefix)
+                atomicAdd(&s.histogram[c.key >> shift & digit_mask], 1u);
+        });
+        __syncthreads();
+        unsigned digit = DIGITS - 1 - thread, mine = thread < DIGITS ? s.histogram[digit] : 0;
+        unsigned above = sum_below(s, mine);
+        if (above <= room && above + mine > room) { // of one thread
+            s.digit = digit;
+            s.above = above;
+        }
+        __syncthreads();
+        room -= s.above;
+        prefix |= static_cast<unsigned long long>(s.digit) << shift;
+        // At the lowest digit no two keys are the same any more, so that it ends there.
+        if (room <= LISTED / 2) return prefix + (1ull << shift);
     }
-    return mine;
 }
 
-// The best of the whole block's, known to all threads. Another barrier must come before the next.
-__device__ best best_of_block(poses_shared &s, best mine)
+// The best of the whole block's, known to all threads; `warps`: those that have any. Another
+// barrier must come before the next.
+__device__ best best_of_block(poses_shared &s, best mine, int warps)
 {
     for (int i = WARP / 2; i > 0; i /= 2) {
         unsigned long long key = __shfl_xor_sync(ALL_LANES, mine.key, i);
-        keep_better(mine, key, __shfl_xor_sync(ALL_LANES, mine.place, i));
+        int place = __shfl_xor_sync(ALL_LANES, mine.place, i);
+        if (key > mine.key) mine = {key, place};
     }
     if (lane() == 0) s.bests[threadIdx.x / WARP] = mine;
     __syncthreads();
-    for (int i = 0; i < WARPS; i++) keep_better(mine, s.bests[i].key, s.bests[i].place);
+    mine = s.bests[0];
+    for (int i = 1; i < warps; i++)
+        if (s.bests[i].key > mine.key) mine = s.bests[i];
     return mine;
 }
 
-// Takes poses in order into s.taken and s.places; how many.
-__device__ int take(const decoder &d, poses_shared &s, const decode_options &options, float limit)
+// Takes poses from the first `listed` candidates of the list, a thread each; how many are made.
+__device__ int take_listed(const decoder &d, poses_shared &s, unsigned listed, int most,
+                           float limit, int made)
 {
-    candidates_left left = collect(d, s);
-    unsigned cells = cells_of(d);
-    int made = 0, part = threadIdx.x;
-    for (; made < options.max_poses; made++) {
-        best mine = best_left(left, made ? &s.taken[made - 1] : nullptr, cells, limit);
-        mine = best_of_block(s, mine);
-        if (!mine.key) break;
-        if (part < PARTS) {
-            const keypoint &grown = d.grown[first_place(d) + mine.place][part];
-            s.taken[made][part] = {grown.x, grown.y};
-            if (part == 0) s.places[made] = mine.place;
+    int thread = threadIdx.x, warps = (listed + WARP - 1) / WARP;
+    bool have = thread < static_cast<int>(listed);
+    candidate mine = have ? s.list[thread] : candidate{0, 0, 0};
+    int place = have ? s.list_places[thread] : 0, part = 0, seen = 0;
+    if (have) part = static_cast<int>(decode_key_index(mine.key) / cells_of(d));
+    for (; made < most; made++) {
+        for (; seen < made; seen++)
+            if (is_near(s.taken[seen][part], mine.x, mine.y, limit)) mine.key = 0;
+        best next = best_of_block(s, {mine.key, place}, warps);
+        if (!next.key) break;
+        if (thread < PARTS) {
+            const keypoint &grown = d.grown[first_place(d) + next.place][thread];
+            s.taken[made][thread] = {grown.x, grown.y};
+            if (thread == 0) s.places[made] = next.place;
         }
         __syncthreads();
     }
+    return made;
+}
+
+// Takes poses in order into s.taken and s.places; how many. Candidates come in batches of one a
+// thread, the best first, until the poses are made or all have been tried.
+__device__ int take(const decoder &d, poses_shared &s, const decode_options &options, float limit)
+{
+    int made = 0;
+    unsigned long long below = ~0ull, lowest;
+    do {
+        lowest = 0;
+        unsigned listed = list_candidates(d, s, lowest, below);
+        if (listed > LISTED) {
+            lowest = find_lowest(d, s, below);
+            listed = list_candidates(d, s, lowest, below);
+        }
+        made = take_listed(d, s, listed, options.max_poses, limit, made);
+        below = lowest;
+    } while (below > 0 && made < options.max_poses);
+    __syncthreads();
     return made;
 }
 
