@@ -46,6 +46,68 @@ cudaError_t __wrap_cudaPointerGetAttributes(struct cudaPointerAttributes *out, c
                                                     : __real_cudaPointerGetAttributes(out, at);
 }
 
+cudaError_t __real_cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute name,
+                                        int value);
+cudaError_t __wrap_cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute name,
+                                        int value);
+
+cudaError_t __wrap_cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute name,
+                                        int value)
+{
+    return calls_denied("cudaFuncSetAttribute")
+               ? cudaErrorUnknown
+               : __real_cudaFuncSetAttribute(function, name, value);
+}
+
+cudaError_t __real_cudaGetDevice(int *index);
+cudaError_t __wrap_cudaGetDevice(int *index);
+
+cudaError_t __wrap_cudaGetDevice(int *index)
+{
+    return calls_denied("cudaGetDevice") ? cudaErrorUnknown : __real_cudaGetDevice(index);
+}
+
+cudaError_t __real_cudaDeviceGetAttribute(int *out, enum cudaDeviceAttr name, int index);
+cudaError_t __wrap_cudaDeviceGetAttribute(int *out, enum cudaDeviceAttr name, int index);
+
+cudaError_t __wrap_cudaDeviceGetAttribute(int *out, enum cudaDeviceAttr name, int index)
+{
+    return calls_denied("cudaDeviceGetAttribute") ? cudaErrorUnknown
+                                                  : __real_cudaDeviceGetAttribute(out, name, index);
+}
+
+cudaError_t __real_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+    int *blocks, const void *function, int threads, size_t shared, unsigned flags);
+cudaError_t __wrap_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+    int *blocks, const void *function, int threads, size_t shared, unsigned flags);
+
+cudaError_t __wrap_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+    int *blocks, const void *function, int threads, size_t shared, unsigned flags)
+{
+    return calls_denied("cudaOccupancyMaxActiveBlocksPerMultiprocessor")
+               ? cudaErrorUnknown
+               : __real_cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+                     blocks, function, threads, shared, flags);
+}
+
+cudaError_t __real_cudaDriverGetVersion(int *version);
+cudaError_t __wrap_cudaDriverGetVersion(int *version);
+
+cudaError_t __wrap_cudaDriverGetVersion(int *version)
+{
+    return calls_denied("cudaDriverGetVersion") ? cudaErrorUnknown
+                                                : __real_cudaDriverGetVersion(version);
+}
+
+cudaError_t __real_cudaRuntimeGetVersion(int *version);
+cudaError_t __wrap_cudaRuntimeGetVersion(int *version);
+
+cudaError_t __wrap_cudaRuntimeGetVersion(int *version)
+{
+    return calls_denied("cudaRuntimeGetVersion") ? cudaErrorUnknown
+                                                 : __real_cudaRuntimeGetVersion(version);
+}
+
 cudaError_t __real_cudaMalloc(void **out, size_t bytes);
 cudaError_t __wrap_cudaMalloc(void **out, size_t bytes);
 
@@ -143,6 +205,16 @@ cudaError_t __wrap_cudaStreamSynchronize(cudaStream_t stream)
                                                  : __real_cudaStreamSynchronize(stream);
 }
 
+cudaError_t __real_cudaStreamQuery(cudaStream_t stream);
+cudaError_t __wrap_cudaStreamQuery(cudaStream_t stream);
+
+cudaError_t __wrap_cudaStreamQuery(cudaStream_t stream)
+{
+    cudaError_t error = __real_cudaStreamQuery(stream);
+    if (error == cudaErrorNotReady) return error; /* asked again and again: counted once */
+    return calls_denied("cudaStreamQuery") ? cudaErrorUnknown : error;
+}
+
 cudaError_t __real_cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t __wrap_cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 
@@ -195,16 +267,6 @@ cudaError_t __wrap_cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stre
     return calls_denied("cudaEventRecordWithFlags")
                ? cudaErrorUnknown
                : __real_cudaEventRecordWithFlags(event, stream, flags);
-}
-
-cudaError_t __real_cudaEventQuery(cudaEvent_t event);
-cudaError_t __wrap_cudaEventQuery(cudaEvent_t event);
-
-cudaError_t __wrap_cudaEventQuery(cudaEvent_t event)
-{
-    cudaError_t error = __real_cudaEventQuery(event);
-    if (error == cudaErrorNotReady) return error; /* asked again and again: counted once */
-    return calls_denied("cudaEventQuery") ? cudaErrorUnknown : error;
 }
 
 cudaError_t __real_cudaEventSynchronize(cudaEvent_t event);
