@@ -9,6 +9,7 @@
 #include "kernels/conv/epilogue_cuda.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/estimate.h"
 #include "kernels/element.h"
 #include "kernels/rows.h"
 
@@ -236,6 +237,16 @@ static status enqueue(const work *w, const network *net, const run *r)
     return conv_epilogue(w, net, r, NULL, 0);
 }
 
+/* Rows of the result that are no whole 16-byte words take the library twice as long. */
+static double estimate(const network *net, int first, int count)
+{
+    (void)count;
+    static const cuda_rates rates = {3, 1, 300e6, 40e6, 3e6};
+    const step *s = &net->steps[first];
+    double us = cuda_estimate(net, s, &rates);
+    return s->as.conv.out_channels % 8 ? 2 * us : us;
+}
+
 const row conv_cublaslt = {
     .name = "conv_cublaslt",
     .device = DEVICE_CUDA,
@@ -244,6 +255,7 @@ const row conv_cublaslt = {
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,
+    .estimate = estimate,
     .limit = 1e-4,
     .limit_fp16 = 4e-2,
     .limit_because =

@@ -4,6 +4,7 @@
 // the nine filter taps of its channels' current row in registers.
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 namespace
@@ -112,6 +113,12 @@ status enqueue(const work *w, const network *net, const run *r)
     return cuda_launched(w, net);
 }
 
+double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {4.2, 0, 20e6, 20e6, 1.2e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
+}
+
 } // namespace
 
 extern "C" const row conv_depthwise_cuda = {
@@ -121,7 +128,7 @@ extern "C" const row conv_depthwise_cuda = {
     .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = conv_cuda_release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 1e-4,
     .limit_fp16 = 2e-3,
     .limit_because = "nine products in fp32, of weights that reach hundreds in BodyPix; in fp16 "

@@ -9,6 +9,7 @@
 #include "kernels/conv/conv_mma.cuh"
 #include "kernels/conv/conv_patch_mma.cuh"
 #include "kernels/conv/weights_cuda.h"
+#include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 namespace
@@ -284,6 +285,12 @@ void release(work *w)
     w->state = NULL;
 }
 
+double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {3, 0, 60e6, 60e6, 3e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
+}
+
 } // namespace
 
 extern "C" const row conv_mma_cuda = {
@@ -295,7 +302,7 @@ extern "C" const row conv_mma_cuda = {
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 1e-4,
     .limit_fp16 = 4e-2,
     .limit_because = "fp32 sums of fp16 products; filters have 10 bits: seen 2e-2 from libraries "

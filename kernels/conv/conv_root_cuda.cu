@@ -5,6 +5,7 @@
 // memory as fp32; a thread sums 4 pixels by 8 channels, 32 products for 6 loads.
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/estimate.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/rows.h"
 
@@ -147,6 +148,12 @@ status enqueue(const work *w, const network *net, const run *r)
     return cuda_launched(w, net);
 }
 
+double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {6, 0, 60e6, 60e6, 2e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
+}
+
 } // namespace
 
 extern "C" const row conv_root_cuda = {
@@ -156,7 +163,7 @@ extern "C" const row conv_root_cuda = {
     .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = conv_cuda_release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 1e-4,
     .limit_fp16 = 2e-3,
     .limit_because = "fp32 sums of at most 196 products, then one rounding to the type",

@@ -1,10 +1,17 @@
 // The network's first convolution on fp16 tensors: see root.cuh.
 #include "kernels/conv/root_plan.cuh"
+#include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision)
 {
     return root_covers(net, first);
+}
+
+static double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {3.5, 0, 400e6, 400e6, 0.85e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
 }
 
 extern "C" const row conv_root_mma_cuda = {
@@ -16,7 +23,7 @@ extern "C" const row conv_root_mma_cuda = {
     .prepare = root_prepare<false>,
     .enqueue = root_enqueue<false>,
     .release = root_release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 0,
     .limit_fp16 = 2e-3,
     .limit_because =

@@ -1,6 +1,7 @@
 // The network's first convolution and the 3x3 max pooling at stride 2 after it, as ResNet50 begins;
 // the larger tensor between them never leaves the multiprocessor. See kernels/conv/root.cuh.
 #include "kernels/conv/root_plan.cuh"
+#include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision)
@@ -18,6 +19,13 @@ static int covers(const network *net, int first, precision)
     return 2;
 }
 
+// The convolution's: its result is what costs, wherever it stays.
+static double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {4, 0, 400e6, 400e6, 0.72e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
+}
+
 extern "C" const row conv_max_pool_cuda = {
     .name = "conv_max_pool_cuda",
     .device = DEVICE_CUDA,
@@ -27,7 +35,7 @@ extern "C" const row conv_max_pool_cuda = {
     .prepare = root_prepare<true>,
     .enqueue = root_enqueue<true>,
     .release = root_release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 0,
     .limit_fp16 = 2e-3,
     .limit_because =

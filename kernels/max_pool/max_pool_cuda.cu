@@ -3,6 +3,7 @@
 #include <math_constants.h>
 
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/estimate.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/max_pool/largest.cuh"
 #include "kernels/rows.h"
@@ -104,6 +105,12 @@ status enqueue(const work *w, const network *net, const run *r)
     return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
 }
 
+double estimate(const network *net, int first, int)
+{
+    static const cuda_rates rates = {3, 0, 20e6, 20e6, 3e6};
+    return cuda_estimate(net, &net->steps[first], &rates);
+}
+
 } // namespace
 
 extern "C" const row max_pool_cuda = {
@@ -113,7 +120,7 @@ extern "C" const row max_pool_cuda = {
     .prepare = cuda_operands_prepare,
     .enqueue = enqueue,
     .release = cuda_operands_release,
-    .estimate = nullptr,
+    .estimate = estimate,
     .limit = 0,
     .limit_fp16 = 5e-4,
     .limit_because = "picks one of its inputs; in fp16 half a unit of the last place",
