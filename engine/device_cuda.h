@@ -22,6 +22,12 @@ typedef struct gpu {
     size_t scratch_bytes;
 } gpu;
 
+/* How many rows of a picture fitted so are uploaded; `planes` 0: not known yet. */
+typedef struct uploaded_rows {
+    letterbox box;
+    int planes, rows[UPLOAD_PLANES];
+} uploaded_rows;
+
 /* slot.recorded. */
 typedef struct recorded {
     cudaStream_t stream;
@@ -29,6 +35,7 @@ typedef struct recorded {
     cudaEvent_t ready;         /* of a caller's stream */
     unsigned char *descriptor; /* the device's copy of the slot's */
     upload_image *uploads;     /* pinned; of the next frame, one an image of the batch */
+    uploaded_rows *uploaded;   /* of the last frames, one an image of the batch */
     unsigned char *pixels;     /* device memory: uploaded pictures; grows */
     size_t pixels_bytes;
     unsigned char *stage; /* pinned: rows of pageable pictures; grows */

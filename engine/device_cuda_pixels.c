@@ -121,12 +121,12 @@ static status reserve(const slot *s, recorded *r, int count)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* Bytes of the rows of plane `k` that the upload moves. Where `from` is not NULL they are copied
- * from there to `to`, which has the pitch that the upload reads. */
-static int64_t walk_rows(const upload_image *up, int k, const plane *from, uint8_t *to)
+/* Rows of plane `k` that the upload moves. Where `from` is not NULL they are copied from there to
+ * `to`, which has the pitch that the upload reads. */
+static int walk_rows(const upload_image *up, int k, const plane *from, uint8_t *to)
 {
     const upload_plane *p = &up->plane[k];
-    int64_t bytes = 0;
+    int rows = 0;
     int next = 0; /* the first row that was not moved yet: chroma rows come up twice */
     for (int output = 0; output < up->box.input_height; output++) {
         int first, count = letterbox_new_rows(&up->box, output, &first);
@@ -135,20 +135,29 @@ static int64_t walk_rows(const upload_image *up, int k, const plane *from, uint8
         for (int row = first >> p->halved; row <= last; row++) {
             if (row < next) continue;
             next = row + 1;
-            bytes += p->bytes;
+            rows++;
             if (from)
                 memcpy(to + row * p->from_pitch, from->data + row * from->pitch, (size_t)p->bytes);
         }
     }
-    return bytes;
+    return rows;
 }
 
+/* Pictures of one size read the same rows, which are counted once. */
 int64_t gpu_uploaded_bytes(const slot *s, const recorded *r)
 {
     int64_t bytes = 0;
-    for (int i = 0; i < s->plan->batch; i++)
-        for (int k = 0; k < r->uploads[i].planes; k++)
-            bytes += walk_rows(&r->uploads[i], k, NULL, NULL);
+    for (int i = 0; i < s->plan->batch; i++) {
+        const upload_image *up = &r->uploads[i];
+        uploaded_rows *known = &r->uploaded[i];
+        if (up->planes && (known->planes != up->planes ||
+                           memcmp(&known->box, &up->box, sizeof known->box) != 0)) {
+            known->box = up->box;
+            known->planes = up->planes;
+            for (int k = 0; k < up->planes; k++) known->rows[k] = walk_rows(up, k, NULL, NULL);
+        }
+        for (int k = 0; k < up->planes; k++) bytes += (int64_t)known->rows[k] * up->plane[k].bytes;
+    }
     return bytes;
 }
 
@@ -164,7 +173,7 @@ static int64_t place_plane(upload_image *up, int k, const plane *from, uint8_t *
     p->from_pitch = staged ? dense_pitch(from, 0) : from->pitch;
     p->to_pitch = dense_pitch(from, p->from_pitch);
     p->to = to + (uintptr_t)p->from % UPLOAD_ALIGNMENT;
-    return staged ? walk_rows(up, k, from, staging) : 0;
+    return staged ? (int64_t)walk_rows(up, k, from, staging) * p->bytes : 0;
 }
 
 /* ---- a frame's pictures ---------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ static status make_room(slot *s, recorded *r)
     TRY(cuda_check(cudaMallocHost(&uploads, uploads_bytes), "allocating pinned memory"));
     r->uploads = uploads;
     memset(r->uploads, 0, uploads_bytes);
+    r->uploaded = heap_array((size_t)s->plan->batch, sizeof *r->uploaded);
+    if (!r->uploaded) return STATUS_MEMORY;
     TRY(gpu_reserve_pixels(r, FIRST_PIXELS));
     return cuda_check(cudaMemsetAsync(r->pixels, 0, FIRST_PIXELS, r->stream), "clearing");
 }
@@ -182,6 +184,7 @@ void gpu_forget(device *d, slot *s)
     (void)cudaFree(r->pixels);
     (void)cudaFreeHost(r->uploads);
     (void)cudaFreeHost(r->stage);
+    free(r->uploaded);
     free(r->marks);
     free(r);
     s->recorded = NULL;
