@@ -1,23 +1,23 @@
 /* How long the network alone and a whole frame take, from the host's clock, launch and wait
  * included: median of many; how many images a second come out with several frames in flight; and
- * what a camera of 60 frames a second costs the host where waiting sleeps.
+ * what a camera of 60 frames a second costs the host where waiting sleeps (at the first size).
  *
  *   gpu_times MODEL fp32|tf32|fp16 [auto|off] WIDTHxHEIGHT[xBATCH]...
  *
  * off: rows by their estimates instead of the tuner's choice.
  * A frame is a 1280x720 RGB picture in the buffer that posenet_frame lends, poses on the host. */
 #define _POSIX_C_SOURCE 200809L
+#include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "engine/inside.h"
 #include "engine/posenet.h"
 
 enum { FRAME_WIDTH = 1280, FRAME_HEIGHT = 720, WARM = 30, REPEATS = 200, MAX_BATCH = 64 };
-enum { MAX_FLIGHT = 8, CAMERA_FRAMES = 120, CAMERA_RATE = 60 };
+enum { MAX_FLIGHT = 8, CAMERA_FRAMES = 300, CAMERA_RATE = 60 };
 
 static double now_us(void)
 {
@@ -109,15 +109,24 @@ static posenet_status time_opened(subject *s, const char *size)
 
 /* ---- frames in flight ------------------------------------------------------------------------ */
 
-/* Submits the picture from the next slot's own buffer, which is filled where it is not yet. */
-static posenet_status submit(const subject *s, const unsigned char *filled)
+/* Where a frame's picture comes from. */
+typedef enum source { FROM_FRAME, FROM_PAGEABLE, FROM_DEVICE } source;
+
+static size_t picture_bytes(const subject *s)
 {
-    size_t bytes = (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3 * (size_t)s->batch;
+    return (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3 * (size_t)s->batch;
+}
+
+/* Submits s->images, or them in the next slot's own buffer, which is filled where it is not yet. */
+static posenet_status submit(const subject *s, source from)
+{
+    if (from != FROM_FRAME) return posenet_submit(s->engine, s->images, s->batch, NULL);
     posenet_image images[MAX_BATCH];
+    const unsigned char *filled = s->images[0].data;
     void *frame;
-    posenet_status code = posenet_frame(s->engine, bytes, &frame);
+    posenet_status code = posenet_frame(s->engine, picture_bytes(s), &frame);
     if (code != POSENET_OK) return code;
-    if (memcmp(frame, filled, 64) != 0) memcpy(frame, filled, bytes);
+    if (memcmp(frame, filled, 64) != 0) memcpy(frame, filled, picture_bytes(s));
     for (int i = 0; i < s->batch; i++) {
         images[i] = s->images[i];
         images[i].data = (unsigned char *)frame + (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
@@ -125,16 +134,19 @@ static posenet_status submit(const subject *s, const unsigned char *filled)
     return posenet_submit(s->engine, images, s->batch, NULL);
 }
 
-/* Images a second with `flight` frames in flight. */
-static posenet_status time_flight(const subject *s, const unsigned char *filled, int flight,
-                                  double *rate)
+/* Images a second with `flight` frames in flight, and how long the host takes to submit one. */
+static posenet_status time_flight(const subject *s, source from, int flight, double *rate,
+                                  double *submitting)
 {
     posenet_status code = POSENET_OK;
     double start = 0;
+    *submitting = 0;
     for (int i = 0; i < WARM + REPEATS && code == POSENET_OK; i++) {
         if (i == WARM) start = now_us();
         if (i >= flight) code = posenet_wait(s->engine, s->poses, s->counts);
-        if (code == POSENET_OK) code = submit(s, filled);
+        double before = now_us();
+        if (code == POSENET_OK) code = submit(s, from);
+        if (i >= WARM) *submitting += (now_us() - before) / REPEATS;
     }
     *rate = REPEATS * s->batch / (now_us() - start) * 1e6;
     for (int i = 0; i < flight && code == POSENET_OK; i++)
@@ -142,53 +154,103 @@ static posenet_status time_flight(const subject *s, const unsigned char *filled,
     return code;
 }
 
-static posenet_status time_flights(const subject *s)
+static posenet_status time_flights(const subject *s, source from, const char *name)
 {
-    size_t bytes = (size_t)FRAME_WIDTH * FRAME_HEIGHT * 3 * (size_t)s->batch;
-    unsigned char *filled = malloc(bytes);
-    if (!filled) return POSENET_ERROR_MEMORY;
-    memcpy(filled, s->images[0].data, bytes);
     posenet_status code = POSENET_OK;
-    printf("%-14s images/s in flight:", "");
+    double rate = 0, submitting = 0;
+    printf("%-14s images/s in flight, %s:", "", name);
     for (int flight = 1; flight <= MAX_FLIGHT && code == POSENET_OK; flight++) {
-        double rate = 0;
-        code = time_flight(s, filled, flight, &rate);
+        code = time_flight(s, from, flight, &rate, &submitting);
         printf("  %d: %.0f", flight, rate);
     }
-    printf("\n");
-    free(filled);
+    printf("; %.1f us to submit\n", submitting);
+    return code;
+}
+
+/* The same picture from a buffer of a slot, from ordinary memory, and on the device. */
+static posenet_status time_sources(subject *s)
+{
+    unsigned char *pageable = malloc(picture_bytes(s));
+    void *on_device = NULL;
+    if (!pageable || cudaMalloc(&on_device, picture_bytes(s)) != cudaSuccess) {
+        free(pageable);
+        return POSENET_ERROR_MEMORY;
+    }
+    memcpy(pageable, s->images[0].data, picture_bytes(s));
+    cudaMemcpy(on_device, pageable, picture_bytes(s), cudaMemcpyDefault);
+    for (int i = 0; i < s->batch; i++) {
+        size_t at = (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
+        s->images[i].data = pageable + at;
+    }
+    posenet_status code = time_flights(s, FROM_FRAME, "lent buffers");
+    if (code == POSENET_OK) code = time_flights(s, FROM_PAGEABLE, "pageable");
+    for (int i = 0; i < s->batch; i++) {
+        size_t at = (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
+        s->images[i].data = (unsigned char *)on_device + at;
+        s->images[i].on_device = 1;
+    }
+    if (code == POSENET_OK) code = time_flights(s, FROM_DEVICE, "on the device");
+    cudaFree(on_device);
+    free(pageable);
     return code;
 }
 
 /* ---- a camera -------------------------------------------------------------------------------- */
 
+/* Of the whole process; of this thread alone the driver's own threads would be missing. */
 static double cpu_us(void)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return 1e6 * (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-static posenet_status time_camera(const subject *s)
+static void sleep_until_next(struct timespec *due)
 {
-    const long period = 1000000000L / CAMERA_RATE;
+    due->tv_nsec += 1000000000L / CAMERA_RATE;
+    if (due->tv_nsec >= 1000000000L) {
+        due->tv_nsec -= 1000000000L;
+        due->tv_sec++;
+    }
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, due, NULL);
+}
+
+/* What the host's cores spend on frames that come at a camera's rate, and on what. */
+static posenet_status time_camera(const subject *s, source from, const char *name)
+{
     struct timespec due;
     posenet_status code = run_frame(s);
     clock_gettime(CLOCK_MONOTONIC, &due);
-    double start = now_us(), cpu = cpu_us();
+    double sleeping = 0, submitting = 0, waiting = 0, start = now_us(), cpu = cpu_us(), all = cpu;
     for (int i = 0; i < CAMERA_FRAMES && code == POSENET_OK; i++) {
-        due.tv_nsec += period;
-        if (due.tv_nsec >= 1000000000L) {
-            due.tv_nsec -= 1000000000L;
-            due.tv_sec++;
-        }
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
-        code = run_frame(s);
+        sleep_until_next(&due);
+        double slept = cpu_us();
+        code = submit(s, from);
+        double submitted = cpu_us();
+        if (code == POSENET_OK) code = posenet_wait(s->engine, s->poses, s->counts);
+        double waited = cpu_us();
+        sleeping += (slept - cpu) / CAMERA_FRAMES;
+        submitting += (submitted - slept) / CAMERA_FRAMES;
+        waiting += (waited - submitted) / CAMERA_FRAMES;
+        cpu = waited;
     }
-    cpu = cpu_us() - cpu;
-    printf("%-14s %d frames/s, sleeping: %.2f %% of a core, %.0f us a frame\n", "", CAMERA_RATE,
-           cpu / (now_us() - start) * 100, cpu / CAMERA_FRAMES);
+    printf("%-14s %d frames/s, %s: %.2f %% of a core; a frame: %.0f us asleep, %.0f us submit, "
+           "%.0f us wait\n",
+           "", CAMERA_RATE, name, (cpu - all) / (now_us() - start) * 100, sleeping, submitting,
+           waiting);
+    return code;
+}
+
+static posenet_status time_cameras(subject *s)
+{
+    unsigned char *pageable = malloc(picture_bytes(s));
+    if (!pageable) return POSENET_ERROR_MEMORY;
+    memcpy(pageable, s->images[0].data, picture_bytes(s));
+    for (int i = 0; i < s->batch; i++)
+        s->images[i].data = pageable + (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
+    posenet_status code = time_camera(s, FROM_FRAME, "lent buffers");
+    if (code == POSENET_OK) code = time_camera(s, FROM_PAGEABLE, "pageable");
+    free(pageable);
     return code;
 }
 
@@ -206,7 +268,8 @@ static posenet_status open_size(subject *s, const posenet_settings *settings,
     return code;
 }
 
-static posenet_status time_size(subject *s, posenet_settings *settings, const char *size)
+static posenet_status time_size(subject *s, posenet_settings *settings, const char *size,
+                                int camera)
 {
     s->batch = 1;
     if (sscanf(size, "%dx%dx%d", &settings->width, &settings->height, &s->batch) < 2 ||
@@ -215,11 +278,12 @@ static posenet_status time_size(subject *s, posenet_settings *settings, const ch
     settings->batch = s->batch;
     posenet_status code = open_size(s, settings, POSENET_WAIT_SPIN, size);
     if (code == POSENET_OK) code = time_opened(s, size);
-    if (code == POSENET_OK) code = time_flights(s);
+    if (code == POSENET_OK) code = time_sources(s);
     posenet_close(&s->engine);
+    if (!camera) return code;
     if (code == POSENET_OK) code = open_size(s, settings, POSENET_WAIT_BLOCK, size);
     if (code == POSENET_OK) code = make_images(s);
-    if (code == POSENET_OK) code = time_camera(s);
+    if (code == POSENET_OK) code = time_cameras(s);
     posenet_close(&s->engine);
     return code;
 }
@@ -245,7 +309,7 @@ int main(int argc, char **argv)
                  .counts = calloc(MAX_BATCH, sizeof(int))};
     posenet_status code = s.images && s.poses && s.counts ? POSENET_OK : POSENET_ERROR_MEMORY;
     for (int i = first; i < argc && code == POSENET_OK; i++)
-        code = time_size(&s, &settings, argv[i]);
+        code = time_size(&s, &settings, argv[i], i == first);
     if (code != POSENET_OK) printf("FAILED  %s\n", posenet_last_error());
     free(s.images);
     free(s.poses);
