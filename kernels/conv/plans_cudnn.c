@@ -73,14 +73,25 @@ static conv_kind kind_of(const network *net, const step *s, int rounds)
 
 /* ---- what is kept beside the handle ---------------------------------------------------------- */
 
-static void release_kept(cudnn *lib)
+/* The lists of one kind; NULL: all. */
+static void drop_lists(cudnn *lib, conv_plans *all, const conv_kind *kind)
 {
-    conv_plans *all = lib->kept;
-    for (proposals *next, *list = all->lists; list; list = next) {
-        next = list->next;
+    for (proposals **at = &all->lists; *at;) {
+        proposals *list = *at;
+        if (kind && memcmp(&list->kind, kind, sizeof *kind) != 0) {
+            at = &list->next;
+            continue;
+        }
+        *at = list->next;
         for (int i = 0; i < list->count; i++) (void)lib->unmake(list->configs[i]);
         free(list);
     }
+}
+
+static void release_kept(cudnn *lib)
+{
+    conv_plans *all = lib->kept;
+    drop_lists(lib, all, NULL);
     for (conv_plan *next, *p = all->plans; p; p = next) {
         next = p->next;
         (void)lib->unmake(p->plan);
@@ -271,13 +282,23 @@ status conv_plan_get(cudnn *lib, const network *net, const step *s, int rounds, 
     return STATUS_OK;
 }
 
+/* Proposals go with the last plan of their kind, so that what is kept stays as small as what is in
+ * use, however many sizes come and go. */
 void conv_plan_put(cudnn *lib, conv_plan *p)
 {
     if (!p || --p->users > 0) return;
     conv_plans *all = lib->kept;
-    conv_plan **at = &all->plans;
-    while (*at != p) at = &(*at)->next;
-    *at = p->next;
+    const conv_kind kind = ((const kept_plan *)p)->kind;
+    int others = 0;
+    conv_plan **found = NULL;
+    for (conv_plan **at = &all->plans; *at; at = &(*at)->next) {
+        if (*at == p)
+            found = at;
+        else
+            others += memcmp(&((const kept_plan *)*at)->kind, &kind, sizeof kind) == 0;
+    }
+    *found = p->next;
     (void)lib->unmake(p->plan);
     free(p);
+    if (!others) drop_lists(lib, all, &kind);
 }

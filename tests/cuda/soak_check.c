@@ -3,7 +3,9 @@
  *
  *   soak_check [FRAMES]      exit 0: so it is, 1: not, 77: no GPU or no model; default 100000
  * frames
- */
+ *
+ * Memory is compared at the start of a round through all sizes, when every plan was made that is
+ * ever kept, and after the last round. */
 #define _DEFAULT_SOURCE
 #include <cuda_runtime_api.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ enum {
     MAX_POSES = 5,
     MAX_WIDTH = 1280,
     MAX_HEIGHT = 960,
-    FRAMES_A_SIZE = 400, /* between two changes of the input size */
+    FRAMES_A_SIZE = 400, /* between two changes of the input size, at most */
     SKIPPED = 77
 };
 #define DEVICE_SLACK (16LL << 20) /* bytes that memory may differ by and still be flat */
@@ -109,11 +111,19 @@ static int soak(posenet *engine, const unsigned char *pixels, int frames)
 {
     result first, again;
     memory settled = {0, 0};
-    int size_count = (int)(sizeof sizes / sizeof *sizes), settle = frames / 4;
+    int size_count = (int)(sizeof sizes / sizeof *sizes);
+    /* Whole rounds through the sizes before memory is looked at, and after: then plans of the same
+     * sizes are kept. */
+    int frames_a_size = frames / 4 / size_count;
+    if (frames_a_size > FRAMES_A_SIZE) frames_a_size = FRAMES_A_SIZE;
+    if (frames_a_size < 1) frames_a_size = 1;
+    int round = frames_a_size * size_count, rounds = frames / round < 4 ? 4 : frames / round;
+    int settle = rounds / 4 * round;
+    frames = rounds * round;
     posenet_status code = estimate_reference(engine, pixels, &first);
     for (int i = 0; i < frames && code == POSENET_OK; i++) {
-        if (i % FRAMES_A_SIZE == 0) {
-            const int *size = sizes[i / FRAMES_A_SIZE % size_count];
+        if (i % frames_a_size == 0) {
+            const int *size = sizes[i / frames_a_size % size_count];
             code = posenet_prepare(engine, size[0], size[1], 1);
         }
         if (code == POSENET_OK) code = one_frame(engine, pixels);
