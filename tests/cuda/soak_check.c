@@ -3,9 +3,7 @@
  *
  *   soak_check [FRAMES]      exit 0: so it is, 1: not, 77: no GPU or no model; default 100000
  * frames
- *
- * Memory is compared at the start of a round through all sizes, when every plan was made that is
- * ever kept, and after the last round. */
+ */
 #define _DEFAULT_SOURCE
 #include <cuda_runtime_api.h>
 #include <stdio.h>
