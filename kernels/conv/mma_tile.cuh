@@ -22,7 +22,7 @@
 
 struct conv_mma_arguments {
     const __half *x, *residual; // residual: NULL, or y's dims
-    const uint4 *filter;        // conv_cuda_pack_fragments
+    const uint4 *filter;        // conv_cuda_pack_fragments, for conv_wgmma.cuh _pack_rows
     const float *bias;          // or NULL
     void *y;
     int y_fp32;
@@ -31,6 +31,7 @@ struct conv_mma_arguments {
     int kernel[2], stride[2], dilation[2], pads[2]; // pads: top, left
     int steps, split;                               // of k
     int patches, patch_bytes;                       // conv_patch_mma.cuh: the most of a block
+    int together, filter_stages, filter_channels;   // conv_wgmma.cuh
     activation act;
 };
 
@@ -97,11 +98,11 @@ template <typename T> __device__ int sum_index(int row, int channel)
     return row * T::CHANNELS + (channel ^ (row & 3) * 8);
 }
 
-// Sends each row of the tile to the block that finishes it: block r of the cluster has rows r *
-// rows.., and a place for those of every block's share.
+// Sends each row of the tile to the block that finishes it: block r of those that share the tile
+// has rows r * rows.., and a place for those of every block's share. Block 0 has rank first_rank.
 template <typename T>
 __device__ void send_sums(const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsigned to, int rows,
-                          int share)
+                          int share, int first_rank)
 {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
@@ -113,7 +114,8 @@ __device__ void send_sums(const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsign
         for (int j = 0; j < T::DOWN * 2; j++) {
             int channel = (warp % T::COLUMNS * T::DOWN * 2 + j) * 8 + lane % 4 * 2;
             const float *two = &sums[i / 2][j][i % 2 * 2];
-            store_in_cluster(to + sum_index<T>(row, channel) * 4, rank, two[0], two[1]);
+            store_in_cluster(to + sum_index<T>(row, channel) * 4, first_rank + rank, two[0],
+                             two[1]);
         }
     }
 }
@@ -246,14 +248,15 @@ template <typename T> class mma_output
 };
 
 // What follows the last step: the block's own sums and the others' become rows of y. `tile_rows`:
-// those of the tile that a share finishes; `sums_at`: free shared memory of all blocks for them.
+// those of the tile that a share finishes; `sums_at`: free shared memory of all blocks for them;
+// `first_rank`: in the cluster, of the tile's first block.
 template <typename T>
 __device__ void finish_tile(const conv_mma_arguments &a,
                             const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsigned sums_at,
-                            int tile_rows, int share, mma_output<T> &output)
+                            int tile_rows, int share, mma_output<T> &output, int first_rank = 0)
 {
     if (a.split > 1) cluster_wait(); // the others have started
-    send_sums<T>(sums, sums_at, tile_rows, share);
+    send_sums<T>(sums, sums_at, tile_rows, share, first_rank);
     if (a.split > 1) {
         cluster_arrive();
         cluster_wait();

@@ -98,10 +98,34 @@ static void write_fragments(const void *user, void *host, size_t bytes)
     }
 }
 
-status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p, void **out)
+static size_t padded_count(const conv_params *p)
 {
     size_t k = (size_t)p->kernel[0] * (size_t)p->kernel[1] * (size_t)p->in_channels;
-    size_t count = rounded((size_t)p->out_channels, 128) * rounded(k, 64);
+    return rounded((size_t)p->out_channels, 128) * rounded(k, 64);
+}
+
+status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p, void **out)
+{
     const pack_key key = {"conv_fragments", p->filter, NULL, 0};
-    return cuda_pack(context, &key, count * sizeof(uint16_t), write_fragments, p, out);
+    return cuda_pack(context, &key, padded_count(p) * sizeof(uint16_t), write_fragments, p, out);
+}
+
+static void write_rows(const void *user, void *host, size_t bytes)
+{
+    const conv_params *p = user;
+    size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], depth = (size_t)p->in_channels;
+    size_t channels = rounded((size_t)p->out_channels, 128);
+    uint16_t *to = host;
+    for (size_t at = 0; at < bytes / sizeof *to; at++) {
+        size_t channel = at / 64 % channels;
+        size_t k = at / 64 / channels * 64 + (at % 64 / 8 ^ channel % 8) * 8 + at % 8;
+        if (channel >= (size_t)p->out_channels || k >= taps * depth) continue; /* already zero */
+        to[at] = float_to_half(p->filter[(channel * depth + k % depth) * taps + k / depth]);
+    }
+}
+
+status conv_cuda_pack_rows(const prepare_context *context, const conv_params *p, void **out)
+{
+    const pack_key key = {"conv_rows", p->filter, NULL, 0};
+    return cuda_pack(context, &key, padded_count(p) * sizeof(uint16_t), write_rows, p, out);
 }

@@ -26,6 +26,11 @@ void conv_cuda_release(work *w);
 status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p,
                                 void **out) STATUS_MUST_CHECK;
 
+/* The filter as fp16 rows for products of a warpgroup (kernels/cuda/wgmma.cuh): k and its padding
+ * as above, [k / 64][channel][64], rows permuted. */
+status conv_cuda_pack_rows(const prepare_context *context, const conv_params *p,
+                           void **out) STATUS_MUST_CHECK;
+
 /* Everything a kernel needs, passed by value. */
 typedef struct conv_arguments {
     const void *x, *residual;   /* residual: NULL, or y's dims */

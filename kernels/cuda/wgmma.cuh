@@ -1,0 +1,182 @@
+// Hopper's own instructions (compute capability 9.0 alone, compiled for sm_90a): matrix products of
+// a warpgroup, which reads both operands from shared memory by itself, and bulk copies into shared
+// memory, whose arrival barriers count. Elsewhere these functions do nothing.
+//
+// Operands lie as rows of 64 halves, [row][64], 128 bytes each, whose 16-byte pieces are permuted
+// by the row: piece p of row r at p ^ r % 8. Their first row is at a multiple of 1024 bytes. The
+// sums of 64 rows by N columns are spread over the warpgroup's lanes as those of mma.cuh are over a
+// warp's: warp w has rows 16w..16w + 15, sums[j] is its 16 x 8 tile j.
+#ifndef POSENET_KERNELS_CUDA_WGMMA_CUH
+#define POSENET_KERNELS_CUDA_WGMMA_CUH
+
+#include <cuda_runtime.h>
+
+#include <stdint.h>
+
+// What multiply_tile reads for rows that begin at `rows`; 16 columns on it is 2 more.
+__device__ inline uint64_t describe_rows(unsigned rows)
+{
+    const uint64_t eight_rows = 1024 / 16, permuted = 1;
+    return (rows & 0x3ffff) / 16 | uint64_t{1} << 16 | eight_rows << 32 | permuted << 62;
+}
+
+// Before the first product of a group, after the sums were touched otherwise.
+__device__ inline void begin_products()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+}
+
+__device__ inline void end_products()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#endif
+}
+
+// Until at most the last PENDING groups of products are under way.
+template <int PENDING> __device__ inline void wait_for_products()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+// Keeps reads of a sum behind what stands before this.
+__device__ inline void settle(float &sum)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("" : "+f"(sum)::"memory");
+#endif
+}
+
+// Shows products and bulk copies what the thread has written to shared memory.
+__device__ inline void show_writes()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
+// ---- barriers of shared memory, 8 bytes each, for one arrival and the bytes it expects ---------
+
+__device__ inline void make_barrier(unsigned barrier)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
+#endif
+}
+
+// Shows the cluster the barriers that the thread has made.
+__device__ inline void show_barriers()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+#endif
+}
+
+__device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+                 : "memory");
+#endif
+}
+
+// Until the barrier's phase, 0 and 1 in turn, is complete.
+__device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    unsigned done = 0;
+    while (!done)
+        asm volatile("{\n.reg .pred p;\n"
+                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+                     "selp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(done)
+                     : "r"(barrier), "r"(phase)
+                     : "memory");
+#endif
+}
+
+// Copies a multiple of 16 bytes to the same place of every block in `blocks` (bits are ranks in the
+// cluster) and counts them at the same barrier of each.
+__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier,
+                                 unsigned blocks)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
+                 "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
+                 : "memory");
+#endif
+}
+
+// The same within the block.
+__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 " [%0], [%1], %2, [%3];" ::"r"(to),
+                 "l"(from), "r"(bytes), "r"(barrier)
+                 : "memory");
+#endif
+}
+
+// ---- sums += x filter', 64 x N += 64 x 16 times (N x 16)', by a warpgroup ----------------------
+
+#define SUMS_OF_TWO(sums, j)                                                                       \
+    "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3]),                        \
+        "+f"(sums[(j) + 1][0]), "+f"(sums[(j) + 1][1]), "+f"(sums[(j) + 1][2]),                    \
+        "+f"(sums[(j) + 1][3])
+
+__device__ inline void multiply_tile(float (&sums)[4][4], uint64_t x, uint64_t filter)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, "
+                 "%8, %9, %10, %11, %12, %13, %14, %15}, "
+                 "%16, %17, 1, 1, 1, 0, 0;"
+                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2)
+                 : "l"(x), "l"(filter));
+#endif
+}
+
+__device__ inline void multiply_tile(float (&sums)[8][4], uint64_t x, uint64_t filter)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, "
+                 "%8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, "
+                 "%24, %25, %26, %27, %28, %29, %30, %31}, "
+                 "%32, %33, 1, 1, 1, 0, 0;"
+                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
+                   SUMS_OF_TWO(sums, 6)
+                 : "l"(x), "l"(filter));
+#endif
+}
+
+__device__ inline void multiply_tile(float (&sums)[16][4], uint64_t x, uint64_t filter)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, "
+                 "%8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, "
+                 "%24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, "
+                 "%40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, "
+                 "%56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "%64, %65, 1, 1, 1, 0, 0;"
+                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
+                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10),
+                   SUMS_OF_TWO(sums, 12), SUMS_OF_TWO(sums, 14)
+                 : "l"(x), "l"(filter));
+#endif
+}
+
+#undef SUMS_OF_TWO
+
+#endif
