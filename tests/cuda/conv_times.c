@@ -2,7 +2,9 @@
  * ways: microseconds a call within a graph of calls with weights of their own, about as many bytes
  * of them as the whole network has, so that caches are as warm as there.
  *
- *   conv_times [ROWS [LAYERS]]      only rows and layers whose names contain these texts */
+ *   conv_times [ROWS [LAYERS]]      only rows and layers whose names contain these texts
+ *
+ * A row's line has its best ways, "way:microseconds", best first. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,14 @@
 #include "tests/kernel_check/device.h"
 #include "tests/kernel_check/problem.h"
 
-enum { NETWORK_WEIGHTS = 23000000, MOST_CALLS = 48, LEAST_CALLS = 8, REPEATS = 15, WARM = 3 };
+enum {
+    NETWORK_WEIGHTS = 23000000,
+    MOST_CALLS = 48,
+    LEAST_CALLS = 8,
+    REPEATS = 15,
+    WARM = 3,
+    SHOWN = 5
+};
 
 typedef struct layer {
     const char *name;
@@ -168,27 +177,43 @@ static status time_works(chain *c, double *us)
     return done;
 }
 
+typedef struct timed_way {
+    int way;
+    double us;
+} timed_way;
+
+/* Puts a way among the SHOWN best, best first. */
+static void keep_way(timed_way *best, int *count, timed_way w)
+{
+    int at = *count < SHOWN ? (*count)++ : SHOWN;
+    for (; at > 0 && best[at - 1].us > w.us; at--)
+        if (at < SHOWN) best[at] = best[at - 1];
+    if (at < SHOWN) best[at] = w;
+}
+
 /* The row's line, and its best time into *best. */
 static void time_row(chain *c, const row *r, double *best)
 {
     prepare_context context = {PRECISION_FP16, 1, c->packs, device_cuda()->context};
     work asked = {.row = r, .count = 1};
     int variants = r->variants ? r->variants(&context, &c->p->net, &asked) : 1;
-    printf("  %-18s", r->name);
+    timed_way ways[SHOWN];
+    int count = 0;
     for (int v = 0; v < variants; v++) {
-        double us = 0;
+        timed_way w = {v, 0};
         status done = prepare_works(c, r, v);
-        if (done == STATUS_OK) done = time_works(c, &us);
+        if (done == STATUS_OK) done = time_works(c, &w.us);
         release_works(c);
-        if (done != STATUS_OK) {
-            printf(" [%s]", fail_text());
-            continue;
-        }
-        printf(" %.2f", us);
-        if (us < *best) *best = us;
+        if (done == STATUS_OK)
+            keep_way(ways, &count, w);
+        else if (done != STATUS_UNSUPPORTED)
+            printf("  way %d: %s\n", v, fail_text());
     }
+    printf("  %-18s", r->name);
+    for (int i = 0; i < count; i++) printf(" %d:%.2f", ways[i].way, ways[i].us);
     printf("\n");
     fflush(stdout);
+    if (count > 0 && ways[0].us < *best) *best = ways[0].us;
 }
 
 static double time_layer(const layer *l, const char *rows)
