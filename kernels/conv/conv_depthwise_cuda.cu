@@ -43,6 +43,8 @@ __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsi
     const T *x = static_cast<const T *>(a.x) + c;
     const float *filter = a.filter + c;
     float sums[PIXELS][LANES] = {};
+    wait_for_previous();
+    let_next_start();
     for (int ky = 0; ky < SIDE; ky++) {
         int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;
@@ -67,25 +69,21 @@ __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsi
 }
 
 template <typename T, int LANES, int PIXELS>
-void launch(const conv_arguments &a, cudaStream_t stream)
+cudaError_t launch(const conv_arguments &a, const run *r)
 {
     int64_t across = (a.y_dims[AXIS_W] + PIXELS - 1) / PIXELS;
     int64_t count = a.y_dims[AXIS_N] * across * a.y_dims[AXIS_H] * (a.y_dims[AXIS_C] / LANES);
-    conv_depthwise<T, LANES, PIXELS>
-        <<<static_cast<unsigned>((count + THREADS - 1) / THREADS), THREADS, 0, stream>>>(
-            a, static_cast<unsigned>(count));
+    dim3 blocks(static_cast<unsigned>((count + THREADS - 1) / THREADS));
+    return launch_kernel(r, conv_depthwise<T, LANES, PIXELS>, blocks, THREADS, 0, a, count);
 }
 
 // Several pixels a thread save loads of filters and shared columns, once there is enough work.
-template <typename T, int LANES> void choose(const conv_arguments &a, cudaStream_t stream)
+template <typename T, int LANES> cudaError_t choose(const conv_arguments &a, const run *r)
 {
     const int64_t enough = 1 << 20;
     int64_t items = static_cast<int64_t>(a.y_dims[AXIS_N]) * a.y_dims[AXIS_H] * a.y_dims[AXIS_W] *
                     (a.y_dims[AXIS_C] / LANES);
-    if (items >= enough)
-        launch<T, LANES, 4>(a, stream);
-    else
-        launch<T, LANES, 1>(a, stream);
+    return items >= enough ? launch<T, LANES, 4>(a, r) : launch<T, LANES, 1>(a, r);
 }
 
 int covers(const network *net, int first, precision)
@@ -99,18 +97,13 @@ int covers(const network *net, int first, precision)
 status enqueue(const work *w, const network *net, const run *r)
 {
     conv_arguments a = conv_cuda_arguments(w, net, r);
-    cudaStream_t stream = static_cast<cudaStream_t>(r->stream);
-    bool half = a.y_type == TYPE_FP16;
     int channels = a.y_dims[AXIS_C];
-    if (half && channels % 8 == 0)
-        choose<__half, 8>(a, stream);
-    else if (half)
-        choose<__half, 1>(a, stream);
-    else if (channels % 4 == 0)
-        choose<float, 4>(a, stream);
+    cudaError_t error;
+    if (a.y_type == TYPE_FP16)
+        error = channels % 8 == 0 ? choose<__half, 8>(a, r) : choose<__half, 1>(a, r);
     else
-        choose<float, 1>(a, stream);
-    return cuda_launched(w, net);
+        error = channels % 4 == 0 ? choose<float, 4>(a, r) : choose<float, 1>(a, r);
+    return cuda_launch_check(error, w, net);
 }
 
 double estimate(const network *net, int first, int)

@@ -34,6 +34,8 @@ template <typename T> __global__ void conv_direct(conv_arguments a)
     int first = c / (a.y_dims[AXIS_C] / a.groups) * depth;
     const T *x = static_cast<const T *>(a.x) + first;
     float sums[PIXELS] = {};
+    wait_for_previous();
+    let_next_start();
     for (int ky = 0; ky < a.kernel[0]; ky++) {
         int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;
@@ -76,12 +78,10 @@ status enqueue(const work *w, const network *net, const run *r)
     dim3 blocks(static_cast<unsigned>((groups + GROUPS - 1) / GROUPS),
                 (a.y_dims[AXIS_C] + CHANNELS - 1) / CHANNELS);
     dim3 threads(CHANNELS, GROUPS);
-    cudaStream_t stream = static_cast<cudaStream_t>(r->stream);
-    if (a.x_type == TYPE_FP16)
-        conv_direct<__half><<<blocks, threads, 0, stream>>>(a);
-    else
-        conv_direct<float><<<blocks, threads, 0, stream>>>(a);
-    return cuda_launched(w, net);
+    bool half = a.x_type == TYPE_FP16;
+    return cuda_launch_check(
+        launch_kernel(r, half ? conv_direct<__half> : conv_direct<float>, blocks, threads, 0, a), w,
+        net);
 }
 
 // Far dearer than any row made for a kind of convolution: chosen only where none covers.
