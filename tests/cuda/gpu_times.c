@@ -2,7 +2,7 @@
  * included: median of many; how many images a second come out with several frames in flight; and
  * what a camera of 60 frames a second costs the host where waiting sleeps (at the first size).
  *
- *   gpu_times MODEL fp32|tf32|fp16 [auto|off] WIDTHxHEIGHT[xBATCH]...
+ *   gpu_times MODEL fp32|tf32|fp16 [auto|off] WIDTHxHEIGHT[xBATCH]... [camera]
  *
  * off: rows by their estimates instead of the tuner's choice.
  * A frame is a 1280x720 RGB picture in the buffer that posenet_frame lends, poses on the host. */
@@ -308,8 +308,9 @@ int main(int argc, char **argv)
                  .poses = calloc(MAX_BATCH * POSENET_MAX_POSES, sizeof(posenet_pose)),
                  .counts = calloc(MAX_BATCH, sizeof(int))};
     posenet_status code = s.images && s.poses && s.counts ? POSENET_OK : POSENET_ERROR_MEMORY;
-    for (int i = first; i < argc && code == POSENET_OK; i++)
-        code = time_size(&s, &settings, argv[i], i == first);
+    int camera = strcmp(argv[argc - 1], "camera") == 0;
+    for (int i = first; i < argc - camera && code == POSENET_OK; i++)
+        code = time_size(&s, &settings, argv[i], camera && i == first);
     if (code != POSENET_OK) printf("FAILED  %s\n", posenet_last_error());
     free(s.images);
     free(s.poses);
