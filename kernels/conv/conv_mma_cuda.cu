@@ -44,16 +44,17 @@ template <typename T> constexpr tile_kind wgmma_kind()
 
 // Two blocks of up to 113 KiB fit a multiprocessor: one computes, the next kernel's waits.
 const tile_kind tiles[] = {
-    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),   rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
-    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),   rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
-    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),   rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
-    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),  rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
-    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
-    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
-    patch_kind<mma_tile<128, 64, 4, 2, 9>>(), wgmma_kind<mma_tile<64, 32, 4, 1, 8>>(),
-    wgmma_kind<mma_tile<64, 64, 4, 1, 4>>(),  wgmma_kind<mma_tile<64, 64, 4, 1, 8>>(),
-    wgmma_kind<mma_tile<64, 128, 4, 1, 4>>(), wgmma_kind<mma_tile<64, 128, 4, 1, 8>>(),
-    wgmma_kind<mma_tile<128, 64, 8, 1, 4>>(), wgmma_kind<mma_tile<128, 128, 8, 1, 4>>(),
+    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),    rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
+    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),    rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
+    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),    rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
+    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),   rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
+    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
+    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
+    patch_kind<mma_tile<128, 64, 4, 2, 9>>(),  wgmma_kind<mma_tile<64, 32, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 32, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 64, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 64, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 128, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 128, 4, 1, 8>>(),  wgmma_kind<mma_tile<128, 64, 8, 1, 4>>(),
+    wgmma_kind<mma_tile<128, 128, 8, 1, 4>>(),
 };
 const int splits[] = {1, 2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 5};
 const int MOST_WAYS = 32, MOST_CLUSTER = 8;
@@ -207,7 +208,8 @@ bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const devic
     if (tile.kind == KERNEL_WGMMA) {
         if (!limits.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
         if (a.together > ratio_up(a.pixels, tile.pixels)) return false;
-        shared_most -= 1024; // of its own
+        if (tile.stages == 8 && ratio_up(a.steps, a.split) <= 4) return false; // as with 4
+        shared_most -= 1024;                                                   // of its own
     } else if (a.together > 1) {
         return false;
     }
