@@ -16,131 +16,18 @@
 #include "kernels/decode/decode_cuda.h"
 #include "kernels/element.h"
 #include "kernels/rows.h"
+#include "tests/cuda/decode_sets.h"
 
-enum { MAX_BATCH = 3, MAX_SIDE = 81, GOLDEN_SIDE = 17, SKIPPED = 77 };
-
-static uint64_t state;
-
-static uint64_t random_bits(void)
-{
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static int random_below(int end)
-{
-    return (int)(random_bits() % (uint64_t)end);
-}
-
-/* Within -1..1. */
-static float random_unit(void)
-{
-    return (float)(random_bits() >> 40) * 0x1p-23f - 1;
-}
-
-/* ---- one set of heads on both sides ---------------------------------------------------------- */
-
-typedef struct set {
-    decode_heads heads; /* data: host */
-    size_t bytes[DECODE_HEADS];
-    decode_options options;
-    const char *kind;
-} set;
-
-typedef enum kind { EMPTY, NOISE, TIES, SATURATED, PLATEAUS, PEAKS, BROKEN, KINDS } kind;
-
-static const char *const kind_names[KINDS] = {"empty",    "noise", "ties",  "saturated",
-                                              "plateaus", "peaks", "broken"};
-
-static float heatmap_value(kind k, int x, int y)
-{
-    switch (k) {
-    case EMPTY: return -60 + random_unit();
-    case NOISE: return 4 * random_unit();
-    case TIES: return (float)(random_below(5) - 2);
-    case SATURATED: return random_below(3) ? 30 + 40 * random_unit() : 17 + random_unit();
-    case PLATEAUS: return (float)((x / 3 + y / 3) % 4);
-    case PEAKS: return random_below(97) ? -8 + random_unit() : 3 + 2 * random_unit();
-    case BROKEN:
-        switch (random_below(12)) {
-        case 0: return NAN;
-        case 1: return INFINITY;
-        case 2: return -INFINITY;
-        default: return 5 * random_unit();
-        }
-    case KINDS: break;
-    }
-    return 0;
-}
-
-static float vector_value(kind k, int stride)
-{
-    if (k == BROKEN && random_below(40) == 0) return random_below(2) ? NAN : 3e38f;
-    float reach = random_below(8) ? 2.0f * (float)stride : 300;
-    return reach * random_unit();
-}
-
-/* Dense, or with gaps between channels' ends and the next cell. */
-static status make_head(set *s, int which, kind k, int n, int h, int w)
-{
-    head_view *v = &s->heads.head[which];
-    int channels = decode_channels[which],
-        pitch = channels + (random_below(3) ? 0 : random_below(9));
-    *v = (head_view){.type = s->heads.head[0].type,
-                     .dims = {n, h, w, channels},
-                     .strides = {(int64_t)h * w * pitch, (int64_t)w * pitch, pitch, 1}};
-    size_t count = (size_t)n * (size_t)h * (size_t)w * (size_t)pitch;
-    s->bytes[which] = count * type_bytes(v->type);
-    void *data = heap_array(count, type_bytes(v->type));
-    if (!data) return STATUS_MEMORY;
-    v->data = data;
-    for (size_t i = 0; i < count; i++) {
-        int x = (int)(i / (size_t)pitch % (size_t)w),
-            y = (int)(i / (size_t)pitch / (size_t)w % (size_t)h);
-        float value = vector_value(k, s->heads.stride);
-        if (which == DECODE_HEATMAP) {
-            value = heatmap_value(k, x, y);
-            if (!s->heads.logits) value = k == TIES ? (value + 2) / 4 : 1 / (1 + expf(-value));
-        }
-        element_store(data, v->type, (int64_t)i, value);
-    }
-    return STATUS_OK;
-}
-
-static void free_set(set *s)
-{
-    for (int i = 0; i < DECODE_HEADS; i++) free((void *)(uintptr_t)s->heads.head[i].data);
-}
-
-static status make_set(set *s, int number)
-{
-    static const float thresholds[] = {0.5f, 0, 0.1f, 0.9f, 1};
-    kind k = (kind)(number % KINDS);
-    int side = number % 5 ? 33 : MAX_SIDE;
-    int n = 1 + random_below(MAX_BATCH), h = 1 + random_below(side), w = 1 + random_below(side);
-    *s = (set){.kind = kind_names[k]};
-    s->heads.stride = 8 << random_below(3);
-    s->heads.logits = random_below(3) > 0;
-    s->options =
-        (decode_options){.single = random_below(4) == 0,
-                         .max_poses = random_below(6) ? 1 + random_below(20) : DECODE_MAX_POSES,
-                         .score_threshold = thresholds[random_below(5)],
-                         .nms_radius = random_below(4) ? 20 : 0.5f + 60 * fabsf(random_unit())};
-    s->heads.head[0].type = random_below(2) ? TYPE_FP32 : TYPE_FP16;
-    for (int i = 0; i < DECODE_HEADS; i++) TRY(make_head(s, i, k, n, h, w));
-    return STATUS_OK;
-}
+enum { SKIPPED = 77 };
 
 /* ---- both decoders --------------------------------------------------------------------------- */
 
 typedef struct decoded {
     pose *poses; /* DECODE_MAX_POSES an image */
-    int counts[MAX_BATCH];
+    int counts[SETS_MAX_BATCH];
 } decoded;
 
-static status decode_here(const set *s, decoded *out)
+static status decode_here(const decode_set *s, decoded *out)
 {
     const int *dims = s->heads.head[0].dims;
     void *workspace = heap_array(decode_workspace_bytes(dims[AXIS_H], dims[AXIS_W]), 1);
@@ -153,7 +40,7 @@ static status decode_here(const set *s, decoded *out)
 }
 
 /* Everything of one device decoding in one block. */
-static status decode_there(const set *s, decoded *out)
+static status decode_there(const decode_set *s, decoded *out)
 {
     size_t images = (size_t)s->heads.head[0].dims[AXIS_N], at[DECODE_HEADS], bytes = 0;
     for (int i = 0; i < DECODE_HEADS; i++) {
@@ -197,11 +84,11 @@ static status decode_there(const set *s, decoded *out)
 }
 
 /* 1 if both decoders agree; *found is the number of poses. */
-static status compare(const set *s, const char *name, int *equal, int *found)
+static status compare(const decode_set *s, const char *name, int *equal, int *found)
 {
     static decoded want, got;
-    if (!want.poses) want.poses = heap_array(MAX_BATCH * DECODE_MAX_POSES, sizeof(pose));
-    if (!got.poses) got.poses = heap_array(MAX_BATCH * DECODE_MAX_POSES, sizeof(pose));
+    if (!want.poses) want.poses = heap_array(SETS_MAX_BATCH * DECODE_MAX_POSES, sizeof(pose));
+    if (!got.poses) got.poses = heap_array(SETS_MAX_BATCH * DECODE_MAX_POSES, sizeof(pose));
     if (!want.poses || !got.poses) return STATUS_MEMORY;
     TRY(decode_check(&s->heads));
     TRY(decode_here(s, &want));
@@ -234,11 +121,11 @@ static status check_random(int sets, int *failed)
     for (int i = 0; i < sets; i++) {
         char name[32];
         int equal = 0;
-        set s;
+        decode_set s;
         snprintf(name, sizeof name, "set %d", i);
-        status code = make_set(&s, i);
+        status code = sets_make(&s, i);
         if (code == STATUS_OK) code = compare(&s, name, &equal, &found);
-        free_set(&s);
+        sets_free(&s);
         TRY(code);
         unequal += !equal;
     }
@@ -247,41 +134,16 @@ static status check_random(int sets, int *failed)
     return STATUS_OK;
 }
 
-static status read_head(const char *folder, const char *name, int which, set *s)
-{
-    static const char *const files[] = {"heatmaps", "offsets", "displacement_fwd",
-                                        "displacement_bwd"};
-    char path[4096];
-    snprintf(path, sizeof path, "%s/golden/heads/%s.257.%s.f32", folder, name, files[which]);
-    head_view *v = &s->heads.head[which];
-    int channels = decode_channels[which];
-    *v = (head_view){.type = TYPE_FP32,
-                     .dims = {1, GOLDEN_SIDE, GOLDEN_SIDE, channels},
-                     .strides = {0, (int64_t)GOLDEN_SIDE * channels, channels, 1}};
-    s->bytes[which] = (size_t)GOLDEN_SIDE * GOLDEN_SIDE * (size_t)channels * sizeof(float);
-    void *data = heap_array(s->bytes[which], 1);
-    if (!data) return STATUS_MEMORY;
-    v->data = data;
-    FILE *f = fopen(path, "rb");
-    if (!f) return fail(STATUS_FILE, "%s cannot be opened", path);
-    size_t read = fread(data, 1, s->bytes[which], f);
-    fclose(f);
-    return read == s->bytes[which] ? STATUS_OK : fail(STATUS_FILE, "%s is too short", path);
-}
-
 static status check_golden(const char *folder, int *failed)
 {
     static const char *const names[] = {"couple", "tennis_in_crowd"};
     for (int i = 0; i < 4; i++) {
         int equal = 0, found = 0;
-        set s = {.kind = "golden"};
-        s.heads.stride = 16;
-        s.options = (decode_options){i / 2, 20, 0.5f, 20};
-        status code = STATUS_OK;
-        for (int which = 0; which < DECODE_HEADS && code == STATUS_OK; which++)
-            code = read_head(folder, names[i % 2], which, &s);
+        decode_set s;
+        status code = sets_read(&s, folder, names[i % 2]);
+        s.options.single = i / 2;
         if (code == STATUS_OK) code = compare(&s, names[i % 2], &equal, &found);
-        free_set(&s);
+        sets_free(&s);
         TRY(code);
         printf("golden %s, %s: %s, %d poses\n", names[i % 2], i / 2 ? "single" : "several",
                equal ? "equal" : "UNEQUAL", found);
@@ -329,7 +191,7 @@ static status check_sigmoid(int *failed)
     float *x = heap_array(SIGMOIDS, sizeof *x), *y = heap_array(SIGMOIDS, sizeof *y);
     if (!x || !y) return STATUS_MEMORY;
     for (int i = 0; i < SIGMOIDS; i++)
-        x[i] = i < 65536 ? half_to_float((uint16_t)i) : 30 * random_unit();
+        x[i] = i < 65536 ? half_to_float((uint16_t)i) : 30 * sets_random();
     TRY(sigmoid_there(x, y));
     int halves = 0, singles = 0;
     for (int i = 0; i < SIGMOIDS; i++) {
@@ -351,9 +213,9 @@ static status check_sigmoid(int *failed)
 int main(int argc, char **argv)
 {
     int sets = 1000, failed = 0;
-    state = 1;
+    uint64_t seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--seed") == 0) state = strtoull(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--seed") == 0) seed = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--sets") == 0) sets = atoi(argv[i + 1]);
     }
     cuda_device *device;
@@ -361,7 +223,8 @@ int main(int argc, char **argv)
         printf("skipped: %s\n", fail_text());
         return SKIPPED;
     }
-    printf("%s, seed %llu\n", device->name, (unsigned long long)state);
+    printf("%s, seed %llu\n", device->name, (unsigned long long)seed);
+    sets_seed(seed);
     status code = check_random(sets, &failed);
     const char *shared = getenv("POSENET_SHARED");
     if (code == STATUS_OK && shared)
