@@ -54,6 +54,8 @@ static void add_tensor(hasher *h, int number)
     add_int(h, (int)t->type);
     add(h, t->dims, sizeof t->dims);
     add_int(h, t->constant != NULL);
+    add_int(h, t->window.first);
+    add_int(h, t->window.channels);
 }
 
 static void add_input(hasher *h, int number, int reader)
