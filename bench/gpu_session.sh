@@ -8,7 +8,7 @@
 # tools; racecheck takes four minutes), faults, soak, speed. Parts may run side by side, each with an OUT
 # of its own; soak (it watches the device's memory) and speed want the GPU to themselves.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
-# POSENET_MODELS the models. Logs go to OUT, a table of results to stdout.
+# POSENET_MODELS the models; PRECISIONS may name some of fp32 tf32 fp16. Logs go to OUT, a table of results to stdout.
 set -u
 out=$1
 shift
@@ -81,7 +81,7 @@ SPLIT
 
 part_poses() {
     loose='--median 0.15 --max 1 --score 0.1 --overall-median 0.05 --overall-p98 0.5'
-    for precision in fp32 tf32 fp16; do
+    for precision in ${PRECISIONS:-fp32 tf32 fp16}; do
         limits=''
         [ $precision = fp32 ] || limits=$loose
         for mode in several single; do
@@ -102,7 +102,7 @@ part_poses() {
 }
 
 part_validate() {
-    for precision in fp32 tf32 fp16; do
+    for precision in ${PRECISIONS:-fp32 tf32 fp16}; do
         for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
             step "validate_${model%%_*}_$precision" 100 "$posenet" validate $model --device cuda \
                 --precision $precision --size 257x257
@@ -117,7 +117,7 @@ part_resnet() {
         "$posenet" generate resnet50 --stride $stride --seed 1 "$model" || return
         "$posenet" run --device ref --model "$model" --size 257x257 --heads-out "$out/heads_ref" \
             --json /dev/null "$POSENET_SHARED/images/couple.jpg"
-        for precision in fp32 tf32 fp16; do
+        for precision in ${PRECISIONS:-fp32 tf32 fp16}; do
             "$posenet" run --device cuda --precision $precision --model "$model" --size 257x257 \
                 --heads-out "$out/heads_$precision" --profile --json /dev/null \
                 "$POSENET_SHARED/images/couple.jpg" >"$out/profile_resnet50_${stride}_$precision.txt" 2>&1
