@@ -31,7 +31,6 @@ typedef struct uploaded_rows {
 /* slot.recorded. */
 typedef struct recorded {
     cudaStream_t stream;
-    cudaEvent_t done;          /* of the frame, where waiting sleeps */
     cudaEvent_t ready;         /* of a caller's stream */
     unsigned char *descriptor; /* the device's copy of the slot's */
     upload_image *uploads;     /* pinned; of the next frame, one an image of the batch */
@@ -43,6 +42,7 @@ typedef struct recorded {
     cudaGraphExec_t frame, network; /* network: its works alone, for compute; not with marks */
     cudaEvent_t *marks;             /* with microseconds: start, uploaded, after each work */
     int mark_count;
+    int64_t launched, nap; /* nanoseconds, where waiting sleeps: when; how long before a look */
 } recorded;
 
 /* Fills s->pictures as the device's rows read them and r->uploads with what has to be brought up,

@@ -1,6 +1,7 @@
 /* Frames of a slot on the GPU: one graph launched and one wait each; works one by one; the network
  * alone. */
 #include <stdatomic.h>
+#include <time.h>
 
 #include "engine/device_cuda.h"
 #include "kernels/cuda/cuda.h"
@@ -9,6 +10,24 @@
 enum { COUNT_PENDING = -1 };
 
 enum { LOOKS = 4096 }; /* at the counts, between two questions whether the frame failed */
+
+/* Sleeping: the least step, which part of the time spent in steps the next one is, and which part
+ * of the nap before them goes with every frame that was done by then. */
+enum { STEP_NS = 20000, STEPS_GROW = 8, NAP_SHRINKS = 64 };
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A signal may end it early. */
+static void sleep_until(int64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
 
 /* ---- launch ---------------------------------------------------------------------------------- */
 
@@ -21,7 +40,7 @@ status gpu_launch(device *d, slot *s)
     *s->row_options = s->options;
     for (int i = 0; i < s->plan->batch; i++) s->counts[i] = COUNT_PENDING;
     TRY(cuda_check(cudaGraphLaunch(r->frame, r->stream), "launching the frame"));
-    if (r->done) TRY(cuda_check(cudaEventRecord(r->done, r->stream), "marking the frame's end"));
+    if (d->blocking) r->launched = now_ns();
     s->ledger.bytes_up = (int64_t)s->descriptor_bytes + gpu_uploaded_bytes(s, r);
     return STATUS_OK;
 }
@@ -49,6 +68,32 @@ static cudaError_t spin(const slot *s, const recorded *r)
         if (error != cudaErrorNotReady) return error;
         (void)cudaGetLastError(); /* the runtime keeps "not ready" as an error */
     }
+}
+
+/* Sleeps for about as long as the slot's frames take, looks, and then sleeps in steps that grow
+ * with the time spent so. Costs the host less than an event would that wakes it; the price is that
+ * a frame is seen late, by a step and by what the system adds to every sleep (50 us on Linux unless
+ * the program asks for less). `nap` drifts down while the first look finds the frame done and up
+ * where it does not, by a quarter at most, so that one slow frame does not make the next ones late.
+ */
+static cudaError_t doze(const slot *s, recorded *r)
+{
+    int64_t nap = r->nap;
+    if (now_ns() < r->launched + nap) {
+        sleep_until(r->launched + nap);
+        r->nap -= nap / NAP_SHRINKS;
+    }
+    int64_t looked = now_ns();
+    while (!is_written(s)) {
+        cudaError_t error = cudaStreamQuery(r->stream);
+        if (error != cudaErrorNotReady) return error;
+        (void)cudaGetLastError();
+        int64_t now = now_ns(), since = now - r->launched, most = nap + nap / 4 + STEP_NS;
+        r->nap = since < most ? since : most;
+        int64_t step = (now - looked) / STEPS_GROW;
+        sleep_until(now + (step > STEP_NS ? step : STEP_NS));
+    }
+    return cudaSuccess;
 }
 
 static int64_t downloaded_bytes(const slot *s)
@@ -84,7 +129,7 @@ status gpu_wait(device *d, slot *s)
 {
     recorded *r = s->recorded;
     TRY(cuda_device_use(((gpu *)d)->cuda));
-    cudaError_t error = r->done ? cudaEventSynchronize(r->done) : spin(s, r);
+    cudaError_t error = d->blocking ? doze(s, r) : spin(s, r);
     s->ledger.waits = 1;
     TRY(cuda_check(error, "computing the frame"));
     if (!is_written(s)) return fail(STATUS_DEVICE, "the frame ended without its poses");

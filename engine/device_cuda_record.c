@@ -1,9 +1,9 @@
-/* A slot on the GPU: its memory, and its frame as one captured graph of kernels.
+/* A slot on the GPU: its memory, and its frame as a captured graph of kernels.
  *
  *   upload (descriptor and pictures) -> works, the last of which writes the poses to the host
  *
  * Nothing in it is a copy: the first kernel reads pinned host memory and the last one writes it, so
- * each kernel may start while the one before it ends. What changes from frame to frame lies in that
+ * each kernel can start while the one before it ends. What changes from frame to frame lies in that
  * memory, never in the graph. */
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +16,6 @@ enum { FIRST_PIXELS = 4096 }; /* room for the picture of the run before capture 
 static status make_events(slot *s, recorded *r)
 {
     unsigned flags = cudaEventDisableTiming;
-    if (s->device->blocking)
-        TRY(cuda_check(cudaEventCreateWithFlags(&r->done, flags | cudaEventBlockingSync),
-                       "making an event"));
     TRY(cuda_check(cudaEventCreateWithFlags(&r->ready, flags), "making an event"));
     if (!s->microseconds) return STATUS_OK;
     int wanted = s->plan->work_count + 2;
@@ -177,7 +174,6 @@ void gpu_forget(device *d, slot *s)
     if (r->frame) (void)cudaGraphExecDestroy(r->frame);
     if (r->network) (void)cudaGraphExecDestroy(r->network);
     for (int i = 0; i < r->mark_count; i++) (void)cudaEventDestroy(r->marks[i]);
-    if (r->done) (void)cudaEventDestroy(r->done);
     if (r->ready) (void)cudaEventDestroy(r->ready);
     if (r->stream) (void)cudaStreamDestroy(r->stream);
     (void)cudaFree(r->descriptor);
