@@ -1,6 +1,6 @@
 // Hopper's own instructions (compute capability 9.0 alone, compiled for sm_90a): matrix products of
-// a warpgroup, which reads both operands from shared memory by itself, and bulk copies into shared
-// memory, whose arrival barriers count. Elsewhere these functions do nothing.
+// a warpgroup, which reads both operands from shared memory by itself; bulk.cuh brings them there.
+// Elsewhere these functions do nothing.
 //
 // Operands lie as rows of 64 halves, [row][64], 128 bytes each, whose 16-byte pieces are permuted
 // by the row: piece p of row r at p ^ r % 8. Their first row is at a multiple of 1024 bytes. The
@@ -12,6 +12,8 @@
 #include <cuda_runtime.h>
 
 #include <stdint.h>
+
+#include "kernels/cuda/bulk.cuh"
 
 // What multiply_tile reads for rows that begin at `rows`; 16 columns on it is 2 more.
 __device__ inline uint64_t describe_rows(unsigned rows)
@@ -56,70 +58,6 @@ __device__ inline void show_writes()
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-#endif
-}
-
-// ---- barriers of shared memory, 8 bytes each, for one arrival and the bytes it expects ---------
-
-__device__ inline void make_barrier(unsigned barrier)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
-#endif
-}
-
-// Shows the cluster the barriers that the thread has made.
-__device__ inline void show_barriers()
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-#endif
-}
-
-__device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
-                 : "memory");
-#endif
-}
-
-// Until the barrier's phase, 0 and 1 in turn, is complete.
-__device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    unsigned done = 0;
-    while (!done)
-        asm volatile("{\n.reg .pred p;\n"
-                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-                     "selp.u32 %0, 1, 0, p;\n}"
-                     : "=r"(done)
-                     : "r"(barrier), "r"(phase)
-                     : "memory");
-#endif
-}
-
-// Copies a multiple of 16 bytes to the same place of every block in `blocks` (bits are ranks in the
-// cluster) and counts them at the same barrier of each.
-__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier,
-                                 unsigned blocks)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 ".multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
-                 "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
-                 : "memory");
-#endif
-}
-
-// The same within the block.
-__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 " [%0], [%1], %2, [%3];" ::"r"(to),
-                 "l"(from), "r"(bytes), "r"(barrier)
-                 : "memory");
 #endif
 }
 

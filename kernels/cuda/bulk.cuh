@@ -1,0 +1,101 @@
+// Bulk copies into shared memory by a multiprocessor's copy engine, and the barriers that go with
+// them; from compute capability 9.0 on. Elsewhere these functions do nothing.
+//
+// An arrival barrier (8 bytes of shared memory) completes a phase once one thread has announced its
+// bytes and all of them have come. Named barriers (1..15; 0 is __syncthreads) complete once
+// `threads` of them, a multiple of 32, synchronized or arrived; only the first wait.
+#ifndef POSENET_KERNELS_CUDA_BULK_CUH
+#define POSENET_KERNELS_CUDA_BULK_CUH
+
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#include <stdint.h>
+
+__device__ inline void make_barrier(unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
+#endif
+}
+
+// Shows the cluster and the copy engine the barriers that the thread has made.
+__device__ inline void show_barriers()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
+__device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+                 : "memory");
+#endif
+}
+
+// Until the barrier's phase, 0 and 1 in turn, is complete.
+__device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
+{
+#if __CUDA_ARCH__ >= 900
+    unsigned done = 0;
+    while (!done)
+        asm volatile("{\n.reg .pred p;\n"
+                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+                     "selp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(done)
+                     : "r"(barrier), "r"(phase)
+                     : "memory");
+#endif
+}
+
+// Copies a multiple of 16 bytes, from and to multiples of 16, and counts them at the barrier.
+__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 " [%0], [%1], %2, [%3];" ::"r"(to),
+                 "l"(from), "r"(bytes), "r"(barrier)
+                 : "memory");
+#endif
+}
+
+// The same to the same place of every block in `blocks` (bits are ranks in the cluster), counted at
+// the same barrier of each.
+__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier,
+                                 unsigned blocks)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
+                 "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
+                 : "memory");
+#endif
+}
+
+// The map's box from channel c, column x, line y of picture n on; what lies outside is zero. `to`
+// is a multiple of 128.
+__device__ inline void copy_window(unsigned to, const CUtensorMap *map, int c, int x, int y, int n,
+                                   unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(to),
+                 "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier)
+                 : "memory");
+#endif
+}
+
+__device__ inline void named_barrier_sync(int barrier, int threads)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+__device__ inline void named_barrier_arrive(int barrier, int threads)
+{
+    asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+#endif
