@@ -37,6 +37,7 @@ const row *const all_rows[] = {
     &conv_max_pool_cuda,
     &conv_root_mma_cuda,
     &depthwise_pointwise_cuda,
+    &depthwise_pointwise_stream_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
     &conv_mma_cuda,

@@ -2,17 +2,15 @@
 // the .cuh beside.
 #include "kernels/depthwise_pointwise/depthwise_pointwise_cuda.cuh"
 
-#include <math.h>
 #include <stdlib.h>
 
-#include "kernels/cuda/device.h"
 #include "kernels/cuda/estimate.h"
+#include "kernels/depthwise_pointwise/block_cuda.cuh"
 #include "kernels/rows.h"
 
 namespace
 {
 
-const int STEPS = 2;           // of the network
 const int MOST_DEPTH = 1024;   // so that the smallest tile fits every GPU's shared memory
 const int MOST_WAYS = 16;      // offered to the tuner
 const int CHUNK = 4;           // steps in a slot where the filter does not stay whole
@@ -49,58 +47,15 @@ int steps_of(const conv_params *pointwise)
     return (pointwise->in_channels + BLOCK_STEP - 1) / BLOCK_STEP;
 }
 
-int divided(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 int groups_of(const tensor *y)
 {
     return y->dims[AXIS_N] * divided(y->dims[AXIS_H], 2) * divided(y->dims[AXIS_W], 2);
 }
 
-// ---- what is covered ---------------------------------------------------------------------------
-
-bool is_clamp(const activation &act)
-{
-    return act.kind == ACTIVATION_NONE || act.kind == ACTIVATION_CLAMP;
-}
-
-bool is_half(const network *net, const step *s)
-{
-    for (int i = 0; i < s->input_count; i++) {
-        const tensor *t = &net->tensors[s->inputs[i]];
-        if (t->constant || t->type != TYPE_FP16) return false;
-    }
-    return net->tensors[s->output].type == TYPE_FP16;
-}
-
-bool is_depthwise(const step *s)
-{
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && s->input_count == 1 && p->groups == p->in_channels &&
-           p->groups == p->out_channels && p->kernel[0] == 3 && p->kernel[1] == 3 &&
-           p->in_channels % 8 == 0 && p->in_channels <= MOST_DEPTH && is_clamp(p->act);
-}
-
-bool is_pointwise(const step *s)
-{
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && p->groups == 1 && p->kernel[0] == 1 && p->kernel[1] == 1 &&
-           p->stride[0] == 1 && p->stride[1] == 1 && !p->pads[0] && !p->pads[1] && !p->pads[2] &&
-           !p->pads[3] && p->out_channels % 8 == 0 && is_clamp(p->act);
-}
-
 int covers(const network *net, int first, precision)
 {
-    if (first + 1 >= net->step_count) return 0;
-    const step *s = &net->steps[first], *next = s + 1;
-    if (!is_depthwise(s) || !is_pointwise(next) || next->inputs[0] != s->output) return 0;
-    if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
-    return is_half(net, s) && is_half(net, next) && cuda_countable(net, s) &&
-                   cuda_countable(net, next)
-               ? STEPS
-               : 0;
+    int steps = block_steps(net, first);
+    return steps && net->steps[first].as.conv.in_channels <= MOST_DEPTH ? steps : 0;
 }
 
 // ---- ways --------------------------------------------------------------------------------------
@@ -111,31 +66,9 @@ struct way {
     double cost;
 };
 
-struct gpu {
-    int compute, multiprocessors, shared_bytes, block_shared_bytes;
-};
-
-status describe(const prepare_context *context, gpu *out)
-{
-    int device = static_cast<const cuda_device *>(context->device)->index, minor;
-    const char *doing = "asking about the GPU";
-    const struct {
-        cudaDeviceAttr attribute;
-        int *to;
-    } asked[] = {{cudaDevAttrComputeCapabilityMajor, &out->compute},
-                 {cudaDevAttrComputeCapabilityMinor, &minor},
-                 {cudaDevAttrMultiProcessorCount, &out->multiprocessors},
-                 {cudaDevAttrMaxSharedMemoryPerMultiprocessor, &out->shared_bytes},
-                 {cudaDevAttrMaxSharedMemoryPerBlockOptin, &out->block_shared_bytes}};
-    for (const auto &a : asked)
-        TRY(cuda_check(cudaDeviceGetAttribute(a.to, a.attribute, device), doing));
-    out->compute = out->compute * 10 + minor;
-    return STATUS_OK;
-}
-
 // Cycles of a multiprocessor that has its part of the blocks, by rates and delays as measured on
 // one: good enough to leave hopeless ways out, and to begin with.
-double cost_of(const gpu &g, const network *net, const work *w, const way &a)
+double cost_of(const block_gpu &g, const network *net, const work *w, const way &a)
 {
     const double depthwise_rate = 5, product_rate = 600, copy_rate = 40, delay = 1500,
                  meeting = 600;
@@ -156,7 +89,7 @@ double cost_of(const gpu &g, const network *net, const work *w, const way &a)
            (a.shared_bytes * 2 > g.shared_bytes ? delay / 2 : 0);
 }
 
-bool possible(const gpu &g, const conv_params *p, const way &a)
+bool possible(const block_gpu &g, const conv_params *p, const way &a)
 {
     int across = divided(p->out_channels, a.tile->channels);
     if (a.cluster > 1 && (g.compute < 90 || across < a.cluster)) return false;
@@ -164,22 +97,11 @@ bool possible(const gpu &g, const conv_params *p, const way &a)
     return a.shared_bytes <= g.block_shared_bytes;
 }
 
-// Keeps the cheapest in order.
-void insert(const way &a, way (&ways)[MOST_WAYS], int *count)
-{
-    int at = *count;
-    while (at > 0 && a.cost < ways[at - 1].cost) at--;
-    if (at == MOST_WAYS) return;
-    if (*count < MOST_WAYS) ++*count;
-    for (int i = *count - 1; i > at; i--) ways[i] = ways[i - 1];
-    ways[at] = a;
-}
-
 status find_ways(const prepare_context *context, const network *net, const work *w,
                  way (&ways)[MOST_WAYS], int *count)
 {
-    gpu g;
-    TRY(describe(context, &g));
+    block_gpu g;
+    TRY(block_describe_gpu(context, &g));
     const conv_params *p = &net->steps[w->first + 1].as.conv;
     int steps = steps_of(p);
     *count = 0;
@@ -191,7 +113,7 @@ status find_ways(const prepare_context *context, const network *net, const work 
                 a.shared_bytes = t.layout(steps, a.chunk, cluster).end;
                 if (!possible(g, p, a)) continue;
                 a.cost = cost_of(g, net, w, a);
-                insert(a, ways, count);
+                block_insert(a, ways, count);
             }
     return STATUS_OK;
 }
@@ -217,25 +139,13 @@ void write_taps(const void *user, void *host, size_t)
     }
 }
 
-// Lane l of a fragment of 32 channels, q = l % 4 and g = l / 4, has rows 2q, 2q + 1, 2q + 8 and
-// 2q + 9 of column g of four products. Column 2i + e of product j is channel 8i + 2j + e.
 void write_filter(const void *user, void *host, size_t)
 {
     const conv_params *p = static_cast<const conv_params *>(user);
     __half *to = static_cast<__half *>(host);
-    int blocks = divided(p->out_channels, 32), steps = steps_of(p);
-    for (int block = 0; block < blocks; block++)
-        for (int k = 0; k < steps; k++)
-            for (int half = 0; half < 2; half++)
-                for (int lane = 0; lane < 32; lane++)
-                    for (int i = 0; i < 8; i++, to++) {
-                        int product = half * 2 + i / 4, column = lane / 4;
-                        int c = block * 32 + column / 2 * 8 + product * 2 + column % 2;
-                        int in = k * BLOCK_STEP + lane % 4 * 2 + i / 2 % 2 * 8 + i % 2;
-                        if (c < p->out_channels && in < p->in_channels)
-                            *to = __float2half_rn(
-                                p->filter[static_cast<size_t>(c) * p->in_channels + in]);
-                    }
+    for (int c = 0; c < p->out_channels; c += 32)
+        for (int in = 0; in < p->in_channels; in += BLOCK_STEP, to += BLOCK_FRAGMENT_HALVES)
+            block_write_fragment(p, c, in, to);
 }
 
 void write_bias(const void *user, void *host, size_t)
@@ -269,22 +179,6 @@ status pack_weights(const prepare_context *context, const step *s, block_state *
 
 // ---- prepare and run ---------------------------------------------------------------------------
 
-// The most, since both belong to the kernel and not to one launch; and with one split between cache
-// and shared memory, kernels may follow one another without a pause.
-status allow_shared_memory(const prepare_context *context, const tile_kernel *t)
-{
-    gpu g;
-    TRY(describe(context, &g));
-    const char *doing = "reserving shared memory";
-    TRY(cuda_check(cudaFuncSetAttribute(t->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                        g.block_shared_bytes),
-                   doing));
-    return cuda_check(cudaFuncSetAttribute(t->kernel,
-                                           cudaFuncAttributePreferredSharedMemoryCarveout,
-                                           cudaSharedmemCarveoutMaxShared),
-                      doing);
-}
-
 status prepare(const prepare_context *context, const network *net, work *w)
 {
     way ways[MOST_WAYS];
@@ -298,7 +192,9 @@ status prepare(const prepare_context *context, const network *net, work *w)
     made.chunk = chosen->chunk;
     made.cluster = chosen->cluster;
     made.shared_bytes = chosen->shared_bytes;
-    TRY(allow_shared_memory(context, chosen->tile));
+    block_gpu g;
+    TRY(block_describe_gpu(context, &g));
+    TRY(block_allow_shared_memory(g, reinterpret_cast<const void *>(chosen->tile->kernel)));
     TRY(pack_weights(context, &net->steps[w->first], &made));
     block_state *kept = static_cast<block_state *>(heap_array(1, sizeof *kept));
     if (!kept) return STATUS_MEMORY;
@@ -337,12 +233,10 @@ block_arguments arguments_of(const work *w, const network *net, const run *r)
     a.across = divided(a.out_width, 2);
     a.groups = groups_of(y);
     for (int i = 0; i < 2; i++) {
-        const activation *act = &s[i].as.conv.act;
         a.stride[i] = p->stride[i];
         a.dilation[i] = p->dilation[i];
         a.pads[i] = p->pads[i];
-        a.low[i] = act->kind == ACTIVATION_CLAMP ? act->low : -INFINITY;
-        a.high[i] = act->kind == ACTIVATION_CLAMP ? act->high : INFINITY;
+        block_clamp(&s[i], &a.low[i], &a.high[i]);
     }
     a.steps = steps_of(&next->as.conv);
     a.chunk = state->chunk;

@@ -170,6 +170,15 @@ static const block_case block_cases[] = {
     {{3, 7, 9, 72, 72, 72, {3, 3}, {1, 1}, {1, 1}, {0, 2, 1, 1}, LINEAR, 0}, 136, BAND, RESIDUAL},
     {{2, 5, 8, 8, 8, 8, {3, 3}, {3, 3}, {1, 1}, {1, 1, 1, 1}, BAND, NO_BIAS}, 8, LINEAR, NO_BIAS},
     {{1, 9, 11, 200, 200, 200, {3, 3}, {1, 2}, {3, 1}, {3, 1, 3, 1}, RELU6, 0}, 392, RELU6, 0},
+    {{3, 61, 83, 136, 136, 136, {3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}, BAND, 0},
+     264,
+     RELU6,
+     RESIDUAL},
+    {{2, 37, 29, 200, 200, 200, {3, 3}, {1, 1}, {2, 2}, {2, 1, 2, 3}, RELU6, 0},
+     392,
+     BAND,
+     RESIDUAL},
+    {{1, 1, 1, 8, 8, 8, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, RELU, NO_BIAS}, 8, LINEAR, NO_BIAS},
 };
 
 static status build_block(problem *p, int index)

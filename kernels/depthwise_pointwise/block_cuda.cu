@@ -1,0 +1,104 @@
+#include "kernels/depthwise_pointwise/block_cuda.cuh"
+
+#include <math.h>
+
+#include "kernels/cuda/device.h"
+
+namespace
+{
+
+bool is_clamp(const activation &act)
+{
+    return act.kind == ACTIVATION_NONE || act.kind == ACTIVATION_CLAMP;
+}
+
+bool is_half(const network *net, const step *s)
+{
+    for (int i = 0; i < s->input_count; i++) {
+        const tensor *t = &net->tensors[s->inputs[i]];
+        if (t->constant || t->type != TYPE_FP16) return false;
+    }
+    return net->tensors[s->output].type == TYPE_FP16;
+}
+
+bool is_depthwise(const step *s)
+{
+    const conv_params *p = &s->as.conv;
+    return s->op == OP_CONV && s->input_count == 1 && p->groups == p->in_channels &&
+           p->groups == p->out_channels && p->kernel[0] == 3 && p->kernel[1] == 3 &&
+           p->in_channels % 8 == 0 && is_clamp(p->act);
+}
+
+bool is_pointwise(const step *s)
+{
+    const conv_params *p = &s->as.conv;
+    return s->op == OP_CONV && p->groups == 1 && p->kernel[0] == 1 && p->kernel[1] == 1 &&
+           p->stride[0] == 1 && p->stride[1] == 1 && !p->pads[0] && !p->pads[1] && !p->pads[2] &&
+           !p->pads[3] && p->out_channels % 8 == 0 && is_clamp(p->act);
+}
+
+} // namespace
+
+int block_steps(const network *net, int first)
+{
+    const int steps = 2;
+    if (first + 1 >= net->step_count) return 0;
+    const step *s = &net->steps[first], *next = s + 1;
+    if (!is_depthwise(s) || !is_pointwise(next) || next->inputs[0] != s->output) return 0;
+    if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
+    return is_half(net, s) && is_half(net, next) && cuda_countable(net, s) &&
+                   cuda_countable(net, next)
+               ? steps
+               : 0;
+}
+
+void block_clamp(const step *s, float *low, float *high)
+{
+    const activation *act = &s->as.conv.act;
+    *low = act->kind == ACTIVATION_CLAMP ? act->low : -INFINITY;
+    *high = act->kind == ACTIVATION_CLAMP ? act->high : INFINITY;
+}
+
+// Lane l, q = l % 4 and g = l / 4, has rows 2q, 2q + 1, 2q + 8 and 2q + 9 of column g of four
+// products. Column 2i + e of product j is channel 8i + 2j + e, so that a lane's sums of all four
+// are neighbouring channels.
+void block_write_fragment(const conv_params *p, int first_channel, int first_in, __half *to)
+{
+    for (int half = 0; half < 2; half++)
+        for (int lane = 0; lane < 32; lane++)
+            for (int i = 0; i < 8; i++, to++) {
+                int product = half * 2 + i / 4, column = lane / 4;
+                int c = first_channel + column / 2 * 8 + product * 2 + column % 2;
+                int in = first_in + lane % 4 * 2 + i / 2 % 2 * 8 + i % 2;
+                if (c < p->out_channels && in < p->in_channels)
+                    *to = __float2half_rn(p->filter[static_cast<size_t>(c) * p->in_channels + in]);
+            }
+}
+
+status block_describe_gpu(const prepare_context *context, block_gpu *out)
+{
+    int device = static_cast<const cuda_device *>(context->device)->index, minor;
+    const struct {
+        cudaDeviceAttr attribute;
+        int *to;
+    } asked[] = {{cudaDevAttrComputeCapabilityMajor, &out->compute},
+                 {cudaDevAttrComputeCapabilityMinor, &minor},
+                 {cudaDevAttrMultiProcessorCount, &out->multiprocessors},
+                 {cudaDevAttrMaxSharedMemoryPerMultiprocessor, &out->shared_bytes},
+                 {cudaDevAttrMaxSharedMemoryPerBlockOptin, &out->block_shared_bytes}};
+    for (const auto &a : asked)
+        TRY(cuda_check(cudaDeviceGetAttribute(a.to, a.attribute, device), "asking about the GPU"));
+    out->compute = out->compute * 10 + minor;
+    return STATUS_OK;
+}
+
+status block_allow_shared_memory(const block_gpu &g, const void *kernel)
+{
+    const char *doing = "reserving shared memory";
+    TRY(cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        g.block_shared_bytes),
+                   doing));
+    return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                           cudaSharedmemCarveoutMaxShared),
+                      doing);
+}

@@ -1,0 +1,52 @@
+// What the CUDA rows of MobileNet's block have in common, on the host: which steps, the order of
+// the 1x1 filter, the choice between ways.
+#ifndef POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
+#define POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/cuda.h"
+#include "kernels/op.h"
+
+// 2 where a 3x3 depthwise and a 1x1 convolution of fp16 tensors begin at step `first`, with clamps
+// and channels that are multiples of 8; else 0. The second may add a residual.
+int block_steps(const network *net, int first);
+
+// The clamp after a convolution that block_steps found.
+void block_clamp(const step *s, float *low, float *high);
+
+// Halves of the 1x1 filter for 32 channels and 16 inputs from `first_channel` and `first_in` on, in
+// the order of four matrix products' fragments; `to` has BLOCK_FRAGMENT_HALVES zeros.
+enum { BLOCK_FRAGMENT_HALVES = 512 };
+void block_write_fragment(const conv_params *pointwise, int first_channel, int first_in,
+                          __half *to);
+
+struct block_gpu {
+    int compute, multiprocessors, shared_bytes, block_shared_bytes;
+};
+
+status block_describe_gpu(const prepare_context *context, block_gpu *out) STATUS_MUST_CHECK;
+
+// Lets a kernel have all shared memory: the most, since both settings belong to the kernel and not
+// to one launch; and with one split between cache and shared memory, kernels may follow one another
+// without a pause.
+status block_allow_shared_memory(const block_gpu &g, const void *kernel) STATUS_MUST_CHECK;
+
+inline int divided(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+// Keeps the ways of least cost, in order.
+template <typename WAY, int MOST> void block_insert(const WAY &a, WAY (&ways)[MOST], int *count)
+{
+    int at = *count;
+    while (at > 0 && a.cost < ways[at - 1].cost) at--;
+    if (at == MOST) return;
+    if (*count < MOST) ++*count;
+    for (int i = *count - 1; i > at; i--) ways[i] = ways[i - 1];
+    ways[at] = a;
+}
+
+#endif
