@@ -1,6 +1,6 @@
 // OP_BINARY on the device: fp32 arithmetic on two inputs whose dims of 1 repeat, then the
 // activation.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -33,6 +33,12 @@ struct compute_binary {
     binary_kind kind;
     activation act;
 
+    static compute_binary of(const operands &o)
+    {
+        return {o.input(0), o.input(1), o.output(), o.covered().as.binary.kind,
+                o.covered().as.binary.act};
+    }
+
     __device__ void operator()(unsigned i) const
     {
         position p = position_of(i, y.dims);
@@ -41,31 +47,8 @@ struct compute_binary {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_BINARY && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    const step *s = &net->steps[w->first];
-    compute_binary compute = {cuda_input(w, net, r, 0), cuda_input(w, net, r, 1),
-                              cuda_output(w, net, r), s->as.binary.kind, s->as.binary.act};
-    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
-}
-
 } // namespace
 
-extern "C" const row binary_cuda = {
-    .name = "binary_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 1e-6,
-    .limit_fp16 = 1e-3,
-    .limit_because = "the arithmetic is ref's own; a sigmoid after it may differ in the last bit",
-};
+extern "C" constinit const row binary_cuda =
+    element_row("binary_cuda", covers_op<OP_BINARY>, enqueue_each<compute_binary>, 1e-6, 1e-3,
+                "the arithmetic is ref's own; a sigmoid after it may differ in the last bit");

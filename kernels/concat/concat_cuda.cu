@@ -1,5 +1,5 @@
 // OP_CONCAT on the device: the inputs one after another along one axis, a launch an input.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -17,12 +17,6 @@ struct compute_concat {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_CONCAT && cuda_countable(net, s);
-}
-
 status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
@@ -39,15 +33,6 @@ status enqueue(const work *w, const network *net, const run *r)
 
 } // namespace
 
-extern "C" const row concat_cuda = {
-    .name = "concat_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "copies its inputs; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row concat_cuda =
+    element_row("concat_cuda", covers_op<OP_CONCAT>, enqueue, 0, 5e-4,
+                "copies its inputs; in fp16 half a unit of the last place");

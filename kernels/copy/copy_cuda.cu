@@ -1,5 +1,5 @@
 // OP_COPY on the device: the same elements in memory order, converted to the output's type.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -31,12 +31,6 @@ struct compute_pieces {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_COPY && cuda_countable(net, s);
-}
-
 status enqueue(const work *w, const network *net, const run *r)
 {
     const tensor *t = &net->tensors[net->steps[w->first].output];
@@ -51,15 +45,6 @@ status enqueue(const work *w, const network *net, const run *r)
 
 } // namespace
 
-extern "C" const row copy_cuda = {
-    .name = "copy_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "a copy; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row copy_cuda =
+    element_row("copy_cuda", covers_op<OP_COPY>, enqueue, 0, 5e-4,
+                "a copy; in fp16 half a unit of the last place");

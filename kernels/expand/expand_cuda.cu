@@ -6,6 +6,11 @@ namespace
 {
 
 struct repeated {
+    static repeated of(const step &)
+    {
+        return {};
+    }
+
     __device__ position operator()(position p, const int dims[AXES]) const
     {
         for (int axis = 0; axis < AXES; axis++) {
@@ -15,28 +20,6 @@ struct repeated {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_EXPAND && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    return launch_move(w, net, r, repeated{});
-}
-
 } // namespace
 
-extern "C" const row expand_cuda = {
-    .name = "expand_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "moves elements; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row expand_cuda = moving_row<OP_EXPAND, repeated>("expand_cuda");

@@ -16,10 +16,10 @@ struct gathered {
     }
 };
 
-int covers(const network *net, int first, precision)
+int covers(const network *net, int first, precision p)
 {
     const step *s = &net->steps[first];
-    return s->op == OP_GATHER && !net->tensors[s->inputs[0]].constant && cuda_countable(net, s);
+    return covers_op<OP_GATHER>(net, first, p) && !net->tensors[s->inputs[0]].constant;
 }
 
 status prepare(const prepare_context *context, const network *net, work *w)

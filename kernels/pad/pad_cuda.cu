@@ -1,6 +1,6 @@
 // OP_PAD on the device: a border of one value, of the mirrored or the outermost elements, or of the
 // other side's; negative amounts crop.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -24,6 +24,11 @@ struct compute_pad {
     cuda_view x, y;
     pad_params pad;
 
+    static compute_pad of(const operands &o)
+    {
+        return {o.input(0), o.output(), o.covered().as.pad};
+    }
+
     __device__ void operator()(unsigned i) const
     {
         position p = position_of(i, y.dims);
@@ -37,30 +42,8 @@ struct compute_pad {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_PAD && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    const step *s = &net->steps[w->first];
-    compute_pad compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r), s->as.pad};
-    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
-}
-
 } // namespace
 
-extern "C" const row pad_cuda = {
-    .name = "pad_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "moves elements; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row pad_cuda =
+    element_row("pad_cuda", covers_op<OP_PAD>, enqueue_each<compute_pad>, 0, 5e-4,
+                "moves elements; in fp16 half a unit of the last place");

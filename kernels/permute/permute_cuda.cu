@@ -8,6 +8,13 @@ namespace
 struct permuted {
     int permutation[AXES];
 
+    static permuted of(const step &s)
+    {
+        permuted source;
+        for (int axis = 0; axis < AXES; axis++) source.permutation[axis] = s.as.permutation[axis];
+        return source;
+    }
+
     __device__ position operator()(position p, const int *) const
     {
         position from;
@@ -16,31 +23,6 @@ struct permuted {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_PERMUTE && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    const step *s = &net->steps[w->first];
-    permuted source;
-    for (int axis = 0; axis < AXES; axis++) source.permutation[axis] = s->as.permutation[axis];
-    return launch_move(w, net, r, source);
-}
-
 } // namespace
 
-extern "C" const row permute_cuda = {
-    .name = "permute_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "moves elements; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row permute_cuda = moving_row<OP_PERMUTE, permuted>("permute_cuda");

@@ -1,6 +1,6 @@
 // OP_RESIZE on the device: src = scale * dst + shift on each axis, held within the input; the
 // nearest element, or the blend of the two neighbours in height and width. In double, as ref.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -25,6 +25,11 @@ __device__ int nearest(nearest_rounding rounding, double src, int dim)
 struct compute_resize {
     cuda_view x, y;
     resize_params resize;
+
+    static compute_resize of(const operands &o)
+    {
+        return {o.input(0), o.output(), o.covered().as.resize};
+    }
 
     __device__ double source(const position &p, int axis) const
     {
@@ -69,30 +74,8 @@ struct compute_resize {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_RESIZE && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    const step *s = &net->steps[w->first];
-    compute_resize compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r), s->as.resize};
-    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
-}
-
 } // namespace
 
-extern "C" const row resize_cuda = {
-    .name = "resize_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "ref's own double arithmetic; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row resize_cuda =
+    element_row("resize_cuda", covers_op<OP_RESIZE>, enqueue_each<compute_resize>, 0, 5e-4,
+                "ref's own double arithmetic; in fp16 half a unit of the last place");

@@ -1,5 +1,5 @@
 // OP_UNARY on the device: square root, floor or ceil, element by element.
-#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/element_row.cuh"
 #include "kernels/rows.h"
 
 namespace
@@ -8,6 +8,11 @@ namespace
 struct compute_unary {
     cuda_view x, y;
     unary_kind kind;
+
+    static compute_unary of(const operands &o)
+    {
+        return {o.input(0), o.output(), o.covered().as.unary};
+    }
 
     __device__ void operator()(unsigned i) const
     {
@@ -21,30 +26,8 @@ struct compute_unary {
     }
 };
 
-int covers(const network *net, int first, precision)
-{
-    const step *s = &net->steps[first];
-    return s->op == OP_UNARY && cuda_countable(net, s);
-}
-
-status enqueue(const work *w, const network *net, const run *r)
-{
-    const step *s = &net->steps[w->first];
-    compute_unary compute = {cuda_input(w, net, r, 0), cuda_output(w, net, r), s->as.unary};
-    return launch_each(w, net, r, compute, tensor_count(&net->tensors[s->output]));
-}
-
 } // namespace
 
-extern "C" const row unary_cuda = {
-    .name = "unary_cuda",
-    .device = DEVICE_CUDA,
-    .covers = covers,
-    .prepare = cuda_operands_prepare,
-    .enqueue = enqueue,
-    .release = cuda_operands_release,
-    .estimate = nullptr,
-    .limit = 0,
-    .limit_fp16 = 5e-4,
-    .limit_because = "one correctly rounded operation; in fp16 half a unit of the last place",
-};
+extern "C" constinit const row unary_cuda =
+    element_row("unary_cuda", covers_op<OP_UNARY>, enqueue_each<compute_unary>, 0, 5e-4,
+                "one correctly rounded operation; in fp16 half a unit of the last place");
