@@ -83,19 +83,32 @@ static size_t rounded(size_t count, size_t multiple)
     return (count + multiple - 1) / multiple * multiple;
 }
 
+/* Where an element of the filter goes; `depth`: all of k, padded. */
+typedef size_t (*place_rule)(size_t channel, size_t k, size_t channels, size_t depth);
+
+/* Reads what ONNX has in its order and writes it to its place: no place costs a division. */
+static inline void write_places(const conv_params *p, uint16_t *to, place_rule place)
+{
+    size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], ins = (size_t)p->in_channels;
+    size_t depth = rounded(taps * ins, 64), channels = rounded((size_t)p->out_channels, 128);
+    const float *from = p->filter;
+    for (size_t channel = 0; channel < (size_t)p->out_channels; channel++)
+        for (size_t in = 0; in < ins; in++)
+            for (size_t tap = 0; tap < taps; tap++)
+                to[place(channel, tap * ins + in, channels, depth)] = float_to_half(*from++);
+}
+
+static inline size_t fragment_place(size_t channel, size_t k, size_t channels, size_t depth)
+{
+    (void)channels;
+    size_t block = channel / 16 * (depth / 16) + k / 16, lane = channel % 8 * 4 + k % 8 / 2;
+    return block * 256 + lane * 8 + channel % 16 / 8 * 4 + k % 16 / 8 * 2 + k % 2;
+}
+
 static void write_fragments(const void *user, void *host, size_t bytes)
 {
-    const conv_params *p = user;
-    size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], depth = (size_t)p->in_channels;
-    size_t all = rounded(taps * depth, 64);
-    uint16_t *to = host;
-    for (size_t at = 0; at < bytes / sizeof *to; at++) {
-        size_t half = at % 8, lane = at / 8 % 32, block = at / 256;
-        size_t channel = block / (all / 16) * 16 + half / 4 * 8 + lane / 4;
-        size_t k = block % (all / 16) * 16 + half / 2 % 2 * 8 + lane % 4 * 2 + half % 2;
-        if (channel >= (size_t)p->out_channels || k >= taps * depth) continue; /* already zero */
-        to[at] = float_to_half(p->filter[(channel * depth + k % depth) * taps + k / depth]);
-    }
+    (void)bytes;
+    write_places(user, host, fragment_place);
 }
 
 static size_t padded_count(const conv_params *p)
@@ -110,18 +123,16 @@ status conv_cuda_pack_fragments(const prepare_context *context, const conv_param
     return cuda_pack(context, &key, padded_count(p) * sizeof(uint16_t), write_fragments, p, out);
 }
 
+static inline size_t row_place(size_t channel, size_t k, size_t channels, size_t depth)
+{
+    (void)depth;
+    return (k / 64 * channels + channel) * 64 + (k % 64 / 8 ^ channel % 8) * 8 + k % 8;
+}
+
 static void write_rows(const void *user, void *host, size_t bytes)
 {
-    const conv_params *p = user;
-    size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], depth = (size_t)p->in_channels;
-    size_t channels = rounded((size_t)p->out_channels, 128);
-    uint16_t *to = host;
-    for (size_t at = 0; at < bytes / sizeof *to; at++) {
-        size_t channel = at / 64 % channels;
-        size_t k = at / 64 / channels * 64 + (at % 64 / 8 ^ channel % 8) * 8 + at % 8;
-        if (channel >= (size_t)p->out_channels || k >= taps * depth) continue; /* already zero */
-        to[at] = float_to_half(p->filter[(channel * depth + k % depth) * taps + k / depth]);
-    }
+    (void)bytes;
+    write_places(user, host, row_place);
 }
 
 status conv_cuda_pack_rows(const prepare_context *context, const conv_params *p, void **out)
