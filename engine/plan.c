@@ -1,5 +1,6 @@
 #include "engine/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,11 +36,12 @@ static void set_types(plan *p)
     }
 }
 
-static status choose_rows(const plan_request *q, const unsigned char *kept, plan *p)
+static status choose_rows(const plan_request *q, const unsigned char *kept, const row *const *rows,
+                          plan *p)
 {
     cover_request request = {.net = &p->net,
                              .kept = kept,
-                             .rows = q->rows ? q->rows : all_rows,
+                             .rows = rows,
                              .device = p->device,
                              .compute = q->device->compute,
                              .precision = p->precision};
@@ -64,9 +66,9 @@ status plan_choose_same(void *user, const plan_request *request, const cover_req
     return STATUS_OK;
 }
 
-/* Each row makes what it needs. A work is counted before its row prepares, so that what a failed
- * one left is released with the rest. */
-static status prepare_rows(const plan_request *q, plan *p)
+/* Each row makes what it needs; *refused: the one that did not. A work is counted before its row
+ * prepares, so that what a failed one left is released with the rest. */
+static status prepare_rows(const plan_request *q, plan *p, const row **refused)
 {
     prepare_context context = {.precision = p->precision,
                                .threads = q->threads,
@@ -83,10 +85,52 @@ static status prepare_rows(const plan_request *q, plan *p)
         status code = w->row->prepare(&context, &p->net, w);
         if (code != STATUS_OK) {
             const step *s = &p->net.steps[w->first];
+            *refused = w->row;
             return fail(code, "%s (%s): %s", w->row->name, s->nodes, fail_text());
         }
     }
     return STATUS_OK;
+}
+
+static void release_works(plan *p)
+{
+    for (int i = 0; i < p->work_count; i++) {
+        work *w = &p->works[i];
+        if (w->row->release) w->row->release(w);
+    }
+    p->work_count = 0;
+}
+
+/* 1 if the row was among them. */
+static int leave_out(const row **rows, const row *refused)
+{
+    while (*rows && *rows != refused) rows++;
+    if (!*rows) return 0;
+    for (; *rows; rows++) rows[0] = rows[1];
+    return 1;
+}
+
+/* A row that cannot serve here after all, since its library is missing, gives way to the others;
+ * where they do not do, it is what the sentence is about. */
+static status choose_and_prepare(const plan_request *q, const unsigned char *kept, plan *p)
+{
+    const row *const *all = q->rows ? q->rows : all_rows;
+    size_t count = 0;
+    while (all[count]) count++;
+    const row **rows = pool_array(p->pool, count + 1, sizeof *rows);
+    if (!rows) return STATUS_MEMORY;
+    for (size_t i = 0; i < count; i++) rows[i] = all[i];
+    char why[512] = "";
+    for (;;) {
+        const row *refused = NULL;
+        status code = choose_rows(q, kept, rows, p);
+        if (code == STATUS_UNSUPPORTED && *why) return fail(code, "%s", why);
+        TRY(code);
+        code = prepare_rows(q, p, &refused);
+        if (code != STATUS_UNSUPPORTED || !leave_out(rows, refused)) return code;
+        snprintf(why, sizeof why, "%s", fail_text());
+        release_works(p);
+    }
 }
 
 /* The works that write and last read each tensor. Inner tensors of a row and constants have no
@@ -181,8 +225,7 @@ static status plan_build(const plan_request *q, plan *p)
     set_types(p);
     unsigned char *kept = mark_kept(p);
     if (!kept) return STATUS_MEMORY;
-    TRY(choose_rows(q, kept, p));
-    TRY(prepare_rows(q, p));
+    TRY(choose_and_prepare(q, kept, p));
     TRY(place_tensors(p, q->keep_all, q->spare_bytes));
     p->network_first = 1;
     p->network_count = p->work_count - 2;
@@ -201,10 +244,7 @@ status plan_make(const plan_request *request, plan **out)
 void plan_free(plan **p)
 {
     if (!p || !*p) return;
-    for (int i = 0; i < (*p)->work_count; i++) {
-        work *w = &(*p)->works[i];
-        if (w->row->release) w->row->release(w);
-    }
+    release_works(*p);
     pool_free(&(*p)->pool);
     free(*p);
     *p = NULL;

@@ -219,6 +219,20 @@ Test(tune, the_host_is_not_tuned_unasked)
     close_bench(&b);
 }
 
+Test(tune, a_row_that_is_not_there_gives_way)
+{
+    bench b = open_bench();
+    tuning t = {.mode = TUNE_OFF};
+    static const row *const rows[] = {&preprocess_ref, &absent, &slow, &decode_ref, NULL};
+    expect_rows(&b, rows, &t, 33, "preprocess_ref/0 slow/0 decode_ref/0");
+    static const row *const alone[] = {&preprocess_ref, &absent, &decode_ref, NULL};
+    plan *p;
+    cr_assert_eq(tune(&b, alone, &t, 33, &p), STATUS_UNSUPPORTED);
+    cr_assert(strstr(fail_text(), "not on this device"), "%s", fail_text());
+    cr_assert_null(p);
+    close_bench(&b);
+}
+
 /* ---- cache ----------------------------------------------------------------------------------- */
 
 Test(tune, a_choice_comes_back_from_the_disk)

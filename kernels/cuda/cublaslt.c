@@ -58,8 +58,9 @@ status cublaslt_of(cuda_device *d, cublaslt **out)
 {
     cuda_library *kept = &d->libraries[CUDA_LIBRARY_CUBLASLT];
     if (!kept->opened) {
-        cublaslt *lib;
-        TRY(open_library(&lib));
+        cublaslt *lib = NULL;
+        TRY(cuda_library_check(kept));
+        TRY(cuda_library_opened(kept, open_library(&lib)));
         kept->opened = lib;
         kept->close = close_library;
     }

@@ -61,8 +61,9 @@ status cudnn_library_of(cuda_device *d, cudnn **out)
 {
     cuda_library *kept = &d->libraries[CUDA_LIBRARY_CUDNN];
     if (!kept->opened) {
-        cudnn *lib;
-        TRY(cudnn_open(&lib));
+        cudnn *lib = NULL;
+        TRY(cuda_library_check(kept));
+        TRY(cuda_library_opened(kept, cudnn_open(&lib)));
         kept->opened = lib;
         kept->close = cudnn_close;
     }
@@ -75,7 +76,9 @@ status cudnn_of(cuda_device *d, cudnn **out)
     TRY(cudnn_library_of(d, out));
     cudnn *lib = *out;
     if (lib->handle) return STATUS_OK;
+    cuda_library *kept = &d->libraries[CUDA_LIBRARY_CUDNN];
+    TRY(cuda_library_check(kept));
     status created = cudnn_check(lib, lib->create(&lib->handle), "creating a handle");
     if (created != STATUS_OK) lib->handle = NULL;
-    return created;
+    return cuda_library_opened(kept, created);
 }

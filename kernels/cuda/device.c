@@ -56,6 +56,18 @@ status cuda_device_use(const cuda_device *d)
     return cuda_check(cudaSetDevice(d->index), "choosing the GPU");
 }
 
+status cuda_library_check(const cuda_library *library)
+{
+    return *library->missing ? fail(STATUS_UNSUPPORTED, "%s", library->missing) : STATUS_OK;
+}
+
+status cuda_library_opened(cuda_library *library, status opened)
+{
+    if (opened == STATUS_OK || opened == STATUS_MEMORY) return opened;
+    snprintf(library->missing, sizeof library->missing, "%s", fail_text());
+    return STATUS_UNSUPPORTED;
+}
+
 void cuda_device_close(cuda_device **d)
 {
     if (!d || !*d) return;

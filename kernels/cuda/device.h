@@ -14,6 +14,7 @@ extern "C" {
 typedef struct cuda_library {
     void *opened; /* NULL: not yet */
     void (*close)(void *opened);
+    char missing[512]; /* why it cannot be opened; "": not known to be so */
 } cuda_library;
 
 enum { CUDA_LIBRARY_CUDNN, CUDA_LIBRARY_CUBLASLT, CUDA_LIBRARIES };
@@ -34,6 +35,13 @@ status cuda_device_use(const cuda_device *d) STATUS_MUST_CHECK;
 
 /* NULL and a null device are fine. */
 void cuda_device_close(cuda_device **d);
+
+/* STATUS_OK, or STATUS_UNSUPPORTED with the sentence where the library was found missing before. */
+status cuda_library_check(const cuda_library *library) STATUS_MUST_CHECK;
+
+/* What opening it came to. A failure for anything but memory is kept: the device lacks the library
+ * from now on, and rows that need it answer STATUS_UNSUPPORTED. */
+status cuda_library_opened(cuda_library *library, status opened) STATUS_MUST_CHECK;
 
 /* STATUS_OK if the current GPU can run this build's kernels; *compute is the capability that they
  * are compiled for, which may be less than the GPU's. */
