@@ -227,8 +227,8 @@ static double time_layer(const layer *l, const char *rows)
         printf("%s, %d calls\n", l->name, c.p->net.step_count);
     for (int i = 0; all_rows[i] && done == STATUS_OK; i++) {
         const row *r = all_rows[i];
-        if (r->device != DEVICE_CUDA || (rows && !strstr(r->name, rows)) ||
-            strcmp(r->name, "conv_direct_cuda") == 0)
+        if (r->device != DEVICE_CUDA || !device_serves(device_cuda(), r) ||
+            (rows && !strstr(r->name, rows)) || strcmp(r->name, "conv_direct_cuda") == 0)
             continue;
         if (r->covers(&c.p->net, 0, PRECISION_FP16) == 1) time_row(&c, r, &best);
     }

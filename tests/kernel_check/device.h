@@ -14,7 +14,10 @@ typedef struct check_device {
     status (*synchronize)(void);
     const pack_memory *packs; /* NULL: host memory */
     void *context, *stream;   /* for prepare_context.device and run.stream */
-    int burst;                /* launches between two waits when timing */
+    int compute;              /* as cuda_device.compute: what rows' least_compute is held against */
+    /* 1 if a library that rows may need is known to be missing; NULL: none can be */
+    int (*lacks_library)(const void *context);
+    int burst; /* launches between two waits when timing */
 } check_device;
 
 const check_device *device_host(void);
@@ -24,5 +27,11 @@ const check_device *device_cuda(void);
 
 /* The device that a row runs on. */
 const check_device *device_of(const row *r);
+
+/* 1 if the device has the compute capability that the row asks for. */
+static inline int device_serves(const check_device *d, const row *r)
+{
+    return r->least_compute <= d->compute;
+}
 
 #endif

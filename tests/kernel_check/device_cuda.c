@@ -31,6 +31,14 @@ static status synchronize(void)
     return cuda_check(cudaDeviceSynchronize(), "running");
 }
 
+static int lacks_library(const void *context)
+{
+    const cuda_device *d = context;
+    for (int i = 0; i < CUDA_LIBRARIES; i++)
+        if (*d->libraries[i].missing) return 1;
+    return 0;
+}
+
 const check_device *device_cuda(void)
 {
     static check_device gpu = {.allocate = allocate,
@@ -39,6 +47,7 @@ const check_device *device_cuda(void)
                                .copy_from = copy_from,
                                .synchronize = synchronize,
                                .packs = &cuda_pack_memory,
+                               .lacks_library = lacks_library,
                                .burst = 20};
     static int opened;
     if (opened) return &gpu;
@@ -51,7 +60,8 @@ const check_device *device_cuda(void)
     if (code != STATUS_OK) {
         snprintf(reason, sizeof reason, "%s", fail_text());
         gpu.missing = reason;
-    }
+    } else
+        gpu.compute = opened_device->compute;
     gpu.context = opened_device;
     gpu.stream = stream;
     return &gpu;

@@ -46,6 +46,7 @@ enum { VARIANTS = sizeof variants / sizeof *variants, MOST_ROWS = 256 };
 typedef struct tally {
     int passed, failed, skipped;
     int cases[MOST_ROWS]; /* of each row of all_rows: cases that it covers */
+    int told[MOST_ROWS];  /* of each row: why it is skipped was said */
 } tally;
 
 static void report(const options *o, const row *r, const variant *v, const char *name,
@@ -66,10 +67,19 @@ static void report(const options *o, const row *r, const variant *v, const char 
                judged ? judged->worst : 0, microseconds);
 }
 
+/* Once a row. */
+static void tell_why(const options *o, int number, const char *why, tally *counts)
+{
+    if (!o->json && *why && !counts->told[number])
+        printf("skipped %s: %s\n", all_rows[number]->name, why);
+    counts->told[number] |= *why != '\0';
+}
+
 /* One way of a row on one case. */
 static status check_way(const options *o, const trial *t, const timing_case *c, const variant *v,
-                        const row *r, int way, tally *counts)
+                        int row_number, int way, tally *counts)
 {
+    const row *r = all_rows[row_number];
     char name[160], number[24] = "";
     if (way > 0) snprintf(number, sizeof number, ", way %d", way);
     snprintf(name, sizeof name, "%s %s%s", c->family->name, t->p->name, number);
@@ -83,6 +93,7 @@ static status check_way(const options *o, const trial *t, const timing_case *c, 
     TRY(trial_judge(t, r, way, v->precision, o->threads, &judged));
     if (judged.skipped) {
         counts->skipped++;
+        tell_why(o, row_number, judged.text, counts);
         report(o, r, v, name, "skipped", NULL, 0);
         return STATUS_OK;
     }
@@ -94,12 +105,13 @@ static status check_way(const options *o, const trial *t, const timing_case *c, 
 }
 
 static status check_row(const options *o, const trial *t, const timing_case *c, const variant *v,
-                        const row *r, tally *counts)
+                        int row_number, tally *counts)
 {
+    const row *r = all_rows[row_number];
     int ways = 1;
     if (o->ways && !device_of(r)->missing)
         ways = session_variants(t->p, v->precision, o->threads, r);
-    for (int way = 0; way < ways; way++) TRY(check_way(o, t, c, v, r, way, counts));
+    for (int way = 0; way < ways; way++) TRY(check_way(o, t, c, v, row_number, way, counts));
     return STATUS_OK;
 }
 
@@ -132,11 +144,19 @@ static status check_case(const options *o, const timing_case *c, const variant *
             printf("%s: %s %s, %s\n", r->name, c->family->name, p->name, v->name);
             continue;
         }
+        if (!device_of(r)->missing && !device_serves(device_of(r), r)) {
+            char why[80];
+            snprintf(why, sizeof why, "made for compute capability %d, the kernels here are for %d",
+                     r->least_compute, device_of(r)->compute);
+            counts->skipped++;
+            tell_why(o, i, why, counts);
+            continue;
+        }
         if (!opened && !device_of(r)->missing) {
             done = trial_open(&t, p);
             opened = 1;
         }
-        if (done == STATUS_OK) done = check_row(o, &t, c, v, r, counts);
+        if (done == STATUS_OK) done = check_row(o, &t, c, v, i, counts);
     }
     trial_close(&t);
     return done;

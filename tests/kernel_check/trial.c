@@ -164,6 +164,16 @@ static status compare(const trial *t, const session *s, const row *candidate, pr
     return compare_rest(t, s, got, v);
 }
 
+/* Whether a row that could not prepare is none to be judged here: the host lacks its instructions,
+ * the device one of the libraries, or the library such a way. */
+static int is_excused(const row *candidate, int variant, status prepared)
+{
+    const check_device *device = device_of(candidate);
+    if (prepared == STATUS_DEVICE) return candidate->device != DEVICE_CUDA;
+    if (prepared != STATUS_UNSUPPORTED) return 0;
+    return variant > 0 || (device->lacks_library && device->lacks_library(device->context));
+}
+
 status trial_judge(const trial *t, const row *candidate, int variant, precision precision,
                    int threads, verdict *out)
 {
@@ -172,7 +182,12 @@ status trial_judge(const trial *t, const row *candidate, int variant, precision 
     unsigned char *got = NULL;
     status done = session_open(&s, t->p, &t->l, device_of(candidate), precision, threads,
                                &candidate, &t->p->net.step_count, 1, variant);
-    out->skipped = done == STATUS_DEVICE && candidate->device != DEVICE_CUDA;
+    if (is_excused(candidate, variant, done)) {
+        out->skipped = 1;
+        if (variant == 0) snprintf(out->text, sizeof out->text, "%s", fail_text());
+        session_close(&s);
+        return STATUS_OK;
+    }
     if (done == STATUS_OK) done = session_enqueue(&s);
     if (done == STATUS_OK) done = session_result(&s, &got);
     if (done == STATUS_OK) done = compare(t, &s, candidate, precision, got, out);

@@ -17,7 +17,7 @@ void trial_close(trial *t);
 
 typedef struct verdict {
     int passed;
-    int skipped;    /* the row says that this machine cannot run it (STATUS_DEVICE) */
+    int skipped;    /* this machine cannot run it: text says why. Empty: it has no such way */
     double worst;   /* the largest |got - want| / (1 + |want|) */
     char text[512]; /* what is wrong, if it did not pass */
 } verdict;
