@@ -1,8 +1,9 @@
-/* Many frames of pictures of every size and format, at changing input sizes: memory stays flat, and
- * the same picture gives the same poses at the end as at the start.
+/* Many frames of pictures of every size and format, at changing input sizes, one or two in flight:
+ * memory stays flat, and the same picture gives the same poses at the end as at the start, by
+ * itself and beside another.
  *
  *   soak_check [FRAMES]      exit 0: so it is, 1: not, 77: no GPU or no model; default 100000
- * frames
+ *                            frames
  */
 #define _DEFAULT_SOURCE
 #include <cuda_runtime_api.h>
@@ -21,6 +22,7 @@ enum {
     MAX_WIDTH = 1280,
     MAX_HEIGHT = 960,
     FRAMES_A_SIZE = 400, /* between two changes of the input size, at most */
+    FLIGHT = 2,
     SKIPPED = 77
 };
 #define DEVICE_SLACK (16LL << 20) /* bytes that memory may differ by and still be flat */
@@ -73,42 +75,61 @@ typedef struct result {
     int count;
 } result;
 
-/* The reference picture at the first size. */
-static posenet_status estimate_reference(posenet *engine, const unsigned char *pixels, result *out)
+/* Waits until at most `most` frames are in flight. */
+static posenet_status land(posenet *engine, int *in_flight, int most)
+{
+    result ignored;
+    for (; *in_flight > most; --*in_flight) {
+        posenet_status code = posenet_wait(engine, ignored.poses, &ignored.count);
+        if (code != POSENET_OK) return code;
+    }
+    return POSENET_OK;
+}
+
+/* The reference picture at the first size, with nothing and with itself in flight. */
+static posenet_status estimate_reference(posenet *engine, const unsigned char *pixels,
+                                         result out[FLIGHT])
 {
     posenet_decode_options options;
     posenet_default_decode_options(&options, sizeof options);
     options.single = 1; /* noise has no people in it */
     posenet_image image = {.size = sizeof image, .data = pixels, .width = 640, .height = 480};
-    memset(out, 0, sizeof *out);
+    memset(out, 0, FLIGHT * sizeof *out);
     posenet_status code = posenet_prepare(engine, sizes[0][0], sizes[0][1], 1);
-    return code ? code : posenet_estimate(engine, &image, 1, &options, out->poses, &out->count);
+    for (int i = 0; i < FLIGHT && code == POSENET_OK; i++)
+        code = posenet_submit(engine, &image, 1, &options);
+    for (int i = 0; i < FLIGHT && code == POSENET_OK; i++)
+        code = posenet_wait(engine, out[i].poses, &out[i].count);
+    return code;
 }
 
-static posenet_status one_frame(posenet *engine, const unsigned char *pixels)
+static posenet_status one_frame(posenet *engine, const unsigned char *pixels, int *in_flight)
 {
-    posenet_pose poses[MAX_POSES];
-    int count = 0;
     posenet_decode_options options;
     posenet_default_decode_options(&options, sizeof options);
     options.single = random_below(3) == 0;
     options.max_poses = 1 + random_below(MAX_POSES);
     options.score_threshold = (float)random_below(10) / 10;
     posenet_image image = random_image(pixels);
+    posenet_status code = land(engine, in_flight, random_below(FLIGHT));
+    if (code != POSENET_OK) return code;
     if (random_below(2)) {
         void *frame;
         size_t bytes = (size_t)MAX_WIDTH * MAX_HEIGHT * 4 + MAX_HEIGHT * 64;
-        posenet_status code = posenet_frame(engine, bytes, &frame);
+        code = posenet_frame(engine, bytes, &frame);
         if (code != POSENET_OK) return code;
         image.data = frame;
     }
-    return posenet_estimate(engine, &image, 1, &options, poses, &count);
+    code = posenet_submit(engine, &image, 1, &options);
+    *in_flight += code == POSENET_OK;
+    return code;
 }
 
 static int soak(posenet *engine, const unsigned char *pixels, int frames)
 {
-    result first, again;
+    result first[FLIGHT], again[FLIGHT];
     memory settled = {0, 0};
+    int in_flight = 0;
     int size_count = (int)(sizeof sizes / sizeof *sizes);
     /* Whole rounds through the sizes before memory is looked at, and after: then plans of the same
      * sizes are kept. */
@@ -118,13 +139,14 @@ static int soak(posenet *engine, const unsigned char *pixels, int frames)
     int round = frames_a_size * size_count, rounds = frames / round < 4 ? 4 : frames / round;
     int settle = rounds / 4 * round;
     frames = rounds * round;
-    posenet_status code = estimate_reference(engine, pixels, &first);
+    posenet_status code = estimate_reference(engine, pixels, first);
     for (int i = 0; i < frames && code == POSENET_OK; i++) {
         if (i % frames_a_size == 0) {
             const int *size = sizes[i / frames_a_size % size_count];
-            code = posenet_prepare(engine, size[0], size[1], 1);
+            code = land(engine, &in_flight, 0);
+            if (code == POSENET_OK) code = posenet_prepare(engine, size[0], size[1], 1);
         }
-        if (code == POSENET_OK) code = one_frame(engine, pixels);
+        if (code == POSENET_OK) code = one_frame(engine, pixels, &in_flight);
         if (i == settle) settled = memory_now();
         if (i % (frames / 10 ? frames / 10 : 1) == 0) {
             memory now = memory_now();
@@ -132,14 +154,16 @@ static int soak(posenet *engine, const unsigned char *pixels, int frames)
                    (double)now.host / 0x1p20);
         }
     }
-    if (code == POSENET_OK) code = estimate_reference(engine, pixels, &again);
+    if (code == POSENET_OK) code = land(engine, &in_flight, 0);
+    if (code == POSENET_OK) code = estimate_reference(engine, pixels, again);
     if (code != POSENET_OK) {
         printf("FAILED  %s\n", posenet_last_error());
         return 1;
     }
     memory now = memory_now();
     long long device = now.device - settled.device, host = now.host - settled.host;
-    int same = memcmp(&first, &again, sizeof first) == 0;
+    int same = memcmp(first, again, sizeof first) == 0 &&
+               memcmp(&first[0], &first[1], sizeof first[0]) == 0;
     printf("since frame %d: device %+lld bytes, host %+lld bytes; the reference picture's poses "
            "are %s\n",
            settle, device, host, same ? "the same bits" : "DIFFERENT");
@@ -168,6 +192,7 @@ int main(int argc, char **argv)
     posenet_default_settings(&settings, sizeof settings);
     settings.model = path;
     settings.device = POSENET_DEVICE_CUDA;
+    settings.slots = FLIGHT;
     posenet *engine = NULL;
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
