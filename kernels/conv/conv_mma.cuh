@@ -74,7 +74,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
     unsigned ring = shared_address(shared), sums_at = ring;
     if (a.split > 1) {
         sums_at += stages * T::STAGE_BYTES;
-        cluster_arrive();
+        cluster_arrive_unseen();
     }
 #pragma unroll
     for (int s = 0; s < T::STAGES; s++)

@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(T::THREADS) conv_patch_mma(conv_mma_arguments 
     unsigned zeros = shared_address(shared), patch = zeros + PATCH_ZEROS;
     unsigned ring = patch + a.patches * a.patch_bytes;
     unsigned sums_at = ring + stages * T::FILTER_BYTES;
-    if (a.split > 1) cluster_arrive();
+    if (a.split > 1) cluster_arrive_unseen();
 
     // The filter's steps lie tap by tap.
     int next_block = block, next_tap = tap;

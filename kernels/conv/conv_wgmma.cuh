@@ -72,14 +72,14 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
         show_barriers();
     }
     if (a.together > 1) { // others write here
-        cluster_arrive();
+        cluster_arrive_unseen(); // show_barriers has shown them
         cluster_wait();
     } else {
         __syncthreads();
     }
     if (threadIdx.x == 0)
         for (int i = 0; i < min(count, a.filter_stages); i++) filter.copy(i, a.together);
-    if (a.split > 1) cluster_arrive();
+    if (a.split > 1) cluster_arrive_unseen();
     let_next_start();
     mma_input<T> input(a, first_pixel, first);
     int own = first_pixel + share * rows; // the first row of y that this block finishes

@@ -120,129 +120,146 @@ __device__ void send_sums(const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsign
     }
 }
 
-// 8 channels of y, fewer at the edge of a tensor whose channels are no multiple of 8.
-template <typename E>
-__device__ inline vector<E, 8> load_vector(const E *from, bool whole, int count)
-{
-    vector<E, 8> out = {};
-    if (whole) {
-#pragma unroll
-        for (int i = 0; i < static_cast<int>(sizeof out / 16); i++)
-            reinterpret_cast<uint4 *>(&out)[i] = reinterpret_cast<const uint4 *>(from)[i];
-    } else {
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            if (i < count) out.value[i] = from[i];
-    }
-    return out;
-}
-
-template <typename E>
-__device__ inline void store_vector(E *to, const float (&values)[8], bool whole, int count)
-{
-    vector<E, 8> out;
-#pragma unroll
-    for (int i = 0; i < 8; i++) out.value[i] = from_float<E>(values[i]);
-    if (whole) {
-#pragma unroll
-        for (int i = 0; i < static_cast<int>(sizeof out / 16); i++)
-            reinterpret_cast<uint4 *>(to)[i] = reinterpret_cast<const uint4 *>(&out)[i];
-    } else {
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            if (i < count) to[i] = out.value[i];
-    }
-}
-
 // Out of line: double precision in every unrolled copy would crowd out the kernel.
 __device__ __noinline__ float mma_sigmoid(float x)
 {
     return decode_sigmoid(x);
 }
 
-__device__ inline void activate_vector(const activation &act, float (&values)[8])
+template <int COUNT>
+__device__ inline void activate_vectors(const activation &act, float (&values)[COUNT][8])
 {
+    if (act.kind == ACTIVATION_CLAMP) {
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
-        if (act.kind == ACTIVATION_CLAMP) {
-            if (values[i] < act.low) values[i] = act.low;
-            if (values[i] > act.high) values[i] = act.high;
-        } else if (act.kind == ACTIVATION_SIGMOID) {
-            values[i] = mma_sigmoid(values[i]);
+        for (int i = 0; i < COUNT * 8; i++) {
+            float v = values[i / 8][i % 8];
+            v = v < act.low ? act.low : v;
+            values[i / 8][i % 8] = v > act.high ? act.high : v;
         }
+    } else if (act.kind == ACTIVATION_SIGMOID) {
+#pragma unroll
+        for (int i = 0; i < COUNT * 8; i++)
+            values[i / 8][i % 8] = mma_sigmoid(values[i / 8][i % 8]);
     }
 }
 
+template <typename E> __device__ inline void store_vector(E *to, const float (&values)[8])
+{
+    vector<E, 8> out;
+#pragma unroll
+    for (int i = 0; i < 8; i++) out.value[i] = from_float<E>(values[i]);
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(sizeof out / 16); i++)
+        reinterpret_cast<uint4 *>(to)[i] = reinterpret_cast<const uint4 *>(&out)[i];
+}
+
 // What a thread finishes: 8 channels (always the same) of every THREADS / VECTORS-th of the block's
-// rows. Bias and residual are fetched ahead.
+// rows. Bias and residual are fetched ahead; nothing may ask for a residual's value before the last
+// product, or the kernel waits for it there. Fewer than 8, at the edge of a tensor whose channels
+// are no multiple of 8, are rare and come one by one.
 template <typename T> class mma_output
 {
     static constexpr int APART = T::THREADS / T::VECTORS;
-    vector<float, 8> bias_;
-    vector<__half, 8> residual_[T::HELD];
-    int rows_, first_pixel_, channel_, row_, count_;
+    float bias_[8];
+    uint4 residual_[T::HELD]; // 8 halves
+    int64_t first_;           // of the thread's values in y
+    int row_, rows_, count_;
     bool whole_;
 
-    __device__ int64_t index(const conv_mma_arguments &a, int row) const
+    __device__ bool mine(int i) const
     {
-        return static_cast<int64_t>(first_pixel_ + row) * a.channels + channel_;
+        return row_ + i * APART < rows_ && count_ > 0;
     }
 
-    __device__ bool mine(int row) const
+    __device__ int64_t index(const conv_mma_arguments &a, int i) const
     {
-        return row < rows_ && count_ > 0;
+        return first_ + i * APART * static_cast<int64_t>(a.channels);
+    }
+
+    __device__ void store_few(const conv_mma_arguments &a, const float (&values)[8], int64_t to)
+    {
+#pragma unroll
+        for (int l = 0; l < 8; l++) {
+            if (l >= count_) continue;
+            if (a.y_fp32)
+                static_cast<float *>(a.y)[to + l] = values[l];
+            else
+                static_cast<__half *>(a.y)[to + l] = from_float<__half>(values[l]);
+        }
+    }
+
+    __device__ void add_residual(const conv_mma_arguments &a, float (&values)[8], int i)
+    {
+        if (whole_) {
+            const __half *halves = reinterpret_cast<const __half *>(&residual_[i]);
+#pragma unroll
+            for (int l = 0; l < 8; l++) values[l] += to_float(halves[l]);
+        } else if (mine(i)) {
+#pragma unroll
+            for (int l = 0; l < 8; l++)
+                if (l < count_) values[l] += to_float(a.residual[index(a, i) + l]);
+        }
     }
 
   public:
     // Rows first_pixel.. of y, `rows` of them.
     __device__ mma_output(const conv_mma_arguments &a, int first_pixel, int rows, int first_channel)
-        : bias_(), residual_(), rows_(rows), first_pixel_(first_pixel)
+        : bias_(), residual_(), row_(threadIdx.x / T::VECTORS), rows_(rows),
+          whole_(a.channels % 8 == 0)
     {
-        int vector = threadIdx.x % T::VECTORS;
-        row_ = threadIdx.x / T::VECTORS;
-        channel_ = first_channel + vector * 8;
-        count_ = min(a.channels - channel_, 8);
-        whole_ = a.channels % 8 == 0;
-        if (a.bias && count_ > 0) bias_ = load_vector(a.bias + channel_, whole_, count_);
+        int channel = first_channel + threadIdx.x % T::VECTORS * 8;
+        count_ = min(a.channels - channel, 8);
+        first_ = static_cast<int64_t>(first_pixel + row_) * a.channels + channel;
+        if (!a.bias) return;
+#pragma unroll
+        for (int l = 0; l < 8; l++)
+            if (l < count_) bias_[l] = a.bias[channel + l];
     }
 
     __device__ void fetch_residual(const conv_mma_arguments &a)
     {
-        if (!a.residual) return;
+        if (!a.residual || !whole_) return;
 #pragma unroll
-        for (int i = 0; i < T::HELD; i++) {
-            int row = row_ + i * APART;
-            if (mine(row)) residual_[i] = load_vector(a.residual + index(a, row), whole_, count_);
-        }
+        for (int i = 0; i < T::HELD; i++)
+            if (mine(i)) residual_[i] = *reinterpret_cast<const uint4 *>(a.residual + index(a, i));
     }
 
     // `sums`: the block's rows of every share, `apart` rows from share to share.
     __device__ void store(const conv_mma_arguments &a, unsigned sums, int apart)
     {
+        float values[T::HELD][8] = {};
+        for (int share = 0; share < a.split; share++) {
 #pragma unroll
-        for (int i = 0; i < T::HELD; i++) {
-            int row = row_ + i * APART;
-            if (!mine(row)) continue;
-            float values[8] = {};
-            for (int share = 0; share < a.split; share++) {
-                unsigned from =
-                    sums + sum_index<T>(share * apart + row, threadIdx.x % T::VECTORS * 8) * 4;
+            for (int i = 0; i < T::HELD; i++) {
+                if (!mine(i)) continue;
+                int row = share * apart + row_ + i * APART;
+                unsigned from = sums + sum_index<T>(row, threadIdx.x % T::VECTORS * 8) * 4;
                 uint4 low = load_shared(from), high = load_shared(from + 16);
                 const unsigned words[8] = {low.x,  low.y,  low.z,  low.w,
                                            high.x, high.y, high.z, high.w};
 #pragma unroll
-                for (int l = 0; l < 8; l++) values[l] += __uint_as_float(words[l]);
+                for (int l = 0; l < 8; l++) values[i][l] += __uint_as_float(words[l]);
             }
+        }
 #pragma unroll
-            for (int l = 0; l < 8; l++) {
-                values[l] += bias_.value[l];
-                values[l] += to_float(residual_[i].value[l]);
-            }
-            activate_vector(a.act, values);
-            if (a.y_fp32)
-                store_vector(static_cast<float *>(a.y) + index(a, row), values, whole_, count_);
+        for (int i = 0; i < T::HELD; i++) {
+#pragma unroll
+            for (int l = 0; l < 8; l++) values[i][l] += bias_[l];
+        }
+        if (a.residual) {
+#pragma unroll
+            for (int i = 0; i < T::HELD; i++) add_residual(a, values[i], i);
+        }
+        activate_vectors(a.act, values);
+#pragma unroll
+        for (int i = 0; i < T::HELD; i++) {
+            if (!mine(i)) continue;
+            if (!whole_)
+                store_few(a, values[i], index(a, i));
+            else if (a.y_fp32)
+                store_vector(static_cast<float *>(a.y) + index(a, i), values[i]);
             else
-                store_vector(static_cast<__half *>(a.y) + index(a, row), values, whole_, count_);
+                store_vector(static_cast<__half *>(a.y) + index(a, i), values[i]);
         }
     }
 };

@@ -99,6 +99,14 @@ __device__ inline void cluster_arrive()
 #endif
 }
 
+// The same, showing nothing: tells the others only that this block has started.
+__device__ inline void cluster_arrive_unseen()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+#endif
+}
+
 __device__ inline void cluster_wait()
 {
 #if __CUDA_ARCH__ >= 900
