@@ -1,13 +1,15 @@
 /* The tuner as a whole: what is kept on disk, else everything tried, checked, timed and chosen. */
 #include "engine/tune.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/tune_cache.h"
 #include "engine/tune_ways.h"
 
-/* After this many seconds what is known so far decides. */
-static const double time_limit = 20;
+/* Seconds from the start after which what is known so far decides; and what a phase has in any
+ * case, whatever the ones before it took. */
+static const double try_until = 4, time_until = 5.5, choose_until = 9, at_least = 1;
 
 /* ---- the picture ----------------------------------------------------------------------------- */
 
@@ -32,7 +34,7 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
     device *d = t->request->device;
     pack_memory memory = device_pack_memory(d);
     double start = tune_now();
-    t->deadline = start + time_limit;
+    t->deadline = start + try_until;
     TRY(pool_new(&t->pool));
     TRY(pack_cache_new(&memory, &t->packs));
     TRY(d->calls->allocate_pinned(d, TUNE_PICTURE_BYTES, &t->picture));
@@ -40,8 +42,10 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
     TRY(tune_list_ways(t));
     TRY(tune_try_ways(t));
     double tried = tune_now();
+    t->deadline = fmax(start + time_until, tried + at_least);
     TRY(tune_time_ways(t));
     double timed = tune_now();
+    t->deadline = fmax(start + choose_until, timed + at_least);
     TRY(tune_choose_whole(t, p, works, count));
     tune_tell(t, "%zu sites, %zu ways: tried in %.2f s, timed in %.2f s, chosen in %.2f s",
               t->site_count, t->way_count, tried - start, timed - tried, tune_now() - timed);

@@ -9,11 +9,16 @@
 
 #include "engine/tune_ways.h"
 
-enum { WARM_UP = 2, SURVEY_FRAMES = 5, FINAL_FRAMES = 15, MOST_FINALISTS = 3, MOST_ROUNDS = 2000 };
+enum {
+    WARM_UP = 2,
+    SURVEY_FRAMES = 5,
+    FINAL_FRAMES = 15,
+    MOST_FINALISTS = 3,
+    MOST_ROUNDS = 2000,
+    FINAL_SECONDS = 1 /* of its own: the finalists are timed whatever the survey took */
+};
 
-/* Ways this much slower than the best of their site are not timed again. Microseconds alone on the
- * stage hold the cost of launching, so the first bounds are wide. */
-static const double alone_factor = 2.0, alone_more_us = 10.0;
+/* Ways this much slower than the best of their site are not timed again. */
 static const double survey_factor = 1.2, survey_more_us = 1.0;
 
 typedef struct lineup {
@@ -27,24 +32,29 @@ typedef struct lineup {
 
 /* ---- which ways ------------------------------------------------------------------------------ */
 
+/* The one that looked fastest so far: time may not be enough for all. */
 static tune_way *next_waiting(const tuner *t, const tune_site *site, const row *row)
 {
+    tune_way *next = NULL;
     for (size_t i = 0; i < t->way_count; i++) {
         tune_way *way = &t->ways[i];
-        if (way->waits && way->row == row && &t->sites[way->site] == site) return way;
+        if (!way->waits || way->row != row || &t->sites[way->site] != site) continue;
+        if (!next || way->us < next->us) next = way;
     }
-    return NULL;
+    return next;
 }
 
-/* Steps that wait cost nothing, so the cheapest cover has as many of them as it can. */
+/* Steps that wait cost next to nothing, so the cheapest cover has as many of them as it can; what
+ * stands beside them is fast. */
 static double waiting_cost(void *user, const network *net, const row *candidate, int first,
                            int count)
 {
     (void)net;
     const tuner *t = user;
     const tune_site *site = tune_site_at(t, first, count);
-    if (!site || !tune_best(t, site, candidate)) return INFINITY;
-    return next_waiting(t, site, candidate) ? 0 : count;
+    const tune_way *way = site ? tune_best(t, site, candidate) : NULL;
+    if (!way) return INFINITY;
+    return (next_waiting(t, site, candidate) ? 0 : count) + 1e-9 * way->us;
 }
 
 /* The way of each work: one that waits, else the row's fastest. Those of this round wait no more;
@@ -182,15 +192,27 @@ static int faster_than(const tuner *t, const tune_way *way, const row *row)
     return count;
 }
 
-/* Those within the bounds of their site's best wait to be timed, `most` of each row: a mark keeps
- * rows whose kernels start early from doing so, so that their best may look worse than others. */
-static void call_up(tuner *t, double factor, double more_us, int most)
+/* Everything that is not far too slow waits to be timed. */
+static void call_all(tuner *t)
+{
+    for (size_t i = 0; i < t->way_count; i++) {
+        tune_way *way = &t->ways[i];
+        way->waits =
+            way->state == WAY_FIT && way->alone_us <= tune_alone_limit(t, &t->sites[way->site]);
+    }
+}
+
+/* The best of each row that come near their site's best wait to be timed again: a mark keeps rows
+ * whose kernels start early from doing so, so that their best may look worse than others. */
+static void call_finalists(tuner *t)
 {
     for (size_t i = 0; i < t->way_count; i++) {
         tune_way *way = &t->ways[i];
         if (way->state != WAY_FIT) continue;
         const tune_way *best = tune_best(t, &t->sites[way->site], NULL);
-        way->waits = way->us <= best->us * factor + more_us && faster_than(t, way, way->row) < most;
+        way->finalist = way->us <= best->us * survey_factor + survey_more_us &&
+                        faster_than(t, way, way->row) < MOST_FINALISTS;
+        way->waits = way->finalist;
     }
 }
 
@@ -219,11 +241,11 @@ static void tell_times(const tuner *t)
 
 status tune_time_ways(tuner *t)
 {
-    call_up(t, alone_factor, alone_more_us, TUNE_MAX_VARIANTS);
+    call_all(t);
     TRY(play_all(t, "timing", 0, SURVEY_FRAMES));
     for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
-    call_up(t, survey_factor, survey_more_us, MOST_FINALISTS);
-    for (size_t i = 0; i < t->way_count; i++) t->ways[i].finalist = t->ways[i].waits;
+    call_finalists(t);
+    t->deadline += FINAL_SECONDS;
     TRY(play_all(t, "timing the best", 1, FINAL_FRAMES));
     for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
     tell_times(t);

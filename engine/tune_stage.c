@@ -118,8 +118,9 @@ static double limit_of(const tuner *t, const tune_way *way)
     return loose ? way->row->limit_fp16 + plain->limit_fp16 : way->row->limit + plain->limit;
 }
 
-/* Runs the way where the plain row stood; the first run may still load code. */
-static status run_way(tuner *t, tune_way *way)
+/* Runs the way where the plain row stood; the first run may still load code, and the last tells
+ * nothing new of one that is far too slow. */
+static status run_way(tuner *t, tune_way *way, double limit_us)
 {
     device *d = t->request->device;
     int last = way->tried.first + way->tried.count - 1, at = t->stage->work_of[last];
@@ -132,6 +133,7 @@ static status run_way(tuner *t, tune_way *way)
         code = d->calls->compute(d, t->slot, at, 1);
         double us = t->slot->microseconds[at];
         if (i > 0 && us < way->alone_us) way->alone_us = us;
+        if (i > 0 && way->alone_us > limit_us) break;
     }
     t->stage->works[at] = plain;
     return code;
@@ -210,10 +212,15 @@ static status try_way(tuner *t, tune_way *way, int output, const results *poses)
     }
     if (output >= 0) TRY(copy(t, output, t->poison, place_of(t, output)));
     if (output < 0) memset(t->slot->results, 0xff, t->slot->results_bytes);
-    code = run_way(t, way);
+    double limit_us = tune_alone_limit(t, site);
+    code = run_way(t, way, limit_us);
     if (code == STATUS_MEMORY) return code;
     if (code != STATUS_OK) {
         put_out(t, way, fail_text());
+        return STATUS_OK;
+    }
+    if (way->alone_us > limit_us) {
+        put_out(t, way, "is far too slow");
         return STATUS_OK;
     }
     double worst;
@@ -228,8 +235,20 @@ static status try_way(tuner *t, tune_way *way, int output, const results *poses)
 
 /* ---- all ways -------------------------------------------------------------------------------- */
 
+/* Rows offer what they think best first. */
+static tune_way *next_new(const tuner *t, int site)
+{
+    tune_way *next = NULL;
+    for (size_t i = 0; i < t->way_count; i++) {
+        tune_way *way = &t->ways[i];
+        if (way->site == site && way->state == WAY_NEW && (!next || way->variant < next->variant))
+            next = way;
+    }
+    return next;
+}
+
 /* The plain values are put aside, and back when every way has had its turn. */
-static status try_site(tuner *t, int index)
+static status try_site(tuner *t, int index, double until)
 {
     const tune_site *site = &t->sites[index];
     const step *last = &t->stage->net.steps[site->firsts[0] + site->count - 1];
@@ -240,8 +259,8 @@ static status try_site(tuner *t, int index)
         memcpy(poses.bytes, t->slot->results, poses.count);
     } else
         TRY(copy(t, last->output, place_of(t, last->output), t->want));
-    for (size_t i = 0; i < t->way_count; i++)
-        if (t->ways[i].site == index) TRY(try_way(t, &t->ways[i], last->output, &poses));
+    for (tune_way *way; (way = next_new(t, index)) && (!way->variant || tune_now() < until);)
+        TRY(try_way(t, way, last->output, &poses));
     if (last->output >= 0) TRY(copy(t, last->output, t->want, place_of(t, last->output)));
     return STATUS_OK;
 }
@@ -249,9 +268,11 @@ static status try_site(tuner *t, int index)
 status tune_try_ways(tuner *t)
 {
     TRY(open_stage(t));
+    double start = tune_now();
     for (size_t i = 0; i < t->site_count; i++) {
         tune_progress(t, "trying", (int)i, (int)t->site_count);
-        TRY(try_site(t, (int)i));
+        double share = (double)(i + 1) / (double)t->site_count;
+        TRY(try_site(t, (int)i, start + (t->deadline - start) * share));
     }
     return STATUS_OK;
 }

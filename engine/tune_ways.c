@@ -1,6 +1,7 @@
 /* Listing sites and ways, and what the files of the tuner share. */
 #include "engine/tune_ways.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,18 @@ tune_way *tune_best(const tuner *t, const tune_site *site, const row *row)
         if (!best || way->us < best->us) best = way;
     }
     return best;
+}
+
+double tune_alone_limit(const tuner *t, const tune_site *site)
+{
+    static const double factor = 2.0, more_us = 10.0;
+    double least = INFINITY;
+    for (size_t i = 0; i < t->way_count; i++) {
+        const tune_way *way = &t->ways[i];
+        if (&t->sites[way->site] == site && way->state == WAY_FIT && way->alone_us < least)
+            least = way->alone_us;
+    }
+    return least * factor + more_us;
 }
 
 void tune_describe(const tuner *t, slot *s)

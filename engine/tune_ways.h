@@ -17,9 +17,9 @@ typedef struct tune_site {
 } tune_site;
 
 typedef enum way_state {
-    WAY_NEW,
+    WAY_NEW, /* not tried, maybe for want of time */
     WAY_FIT, /* tried, and right */
-    WAY_OUT  /* the device has no such way, or its results are wrong */
+    WAY_OUT  /* the device has no such way, or it is far too slow, or its results are wrong */
 } way_state;
 
 /* One row's variant at one site. */
@@ -47,7 +47,7 @@ typedef struct tuner {
     tune_way *ways;
     size_t way_count, way_room;
     void *picture;   /* pinned */
-    double deadline; /* seconds of the clock: when to stop looking further */
+    double deadline; /* seconds of the clock: when the phase under way stops looking further */
 
     /* The stage: a plan of plain rows whose tensors all hold the values of one frame. */
     plan *stage;
@@ -65,7 +65,8 @@ enum {
 /* Fills sites and ways with everything that rows offer. */
 status tune_list_ways(tuner *t) STATUS_MUST_CHECK;
 
-/* Tries every way: state, alone_us. Fails where a step is left without any way, too. */
+/* Tries the ways, each row's own choice in any case and the others in their rows' order as long as
+ * there is time: state, alone_us. */
 status tune_try_ways(tuner *t) STATUS_MUST_CHECK;
 
 /* Gives back what trying left. */
@@ -84,6 +85,10 @@ const tune_site *tune_site_at(const tuner *t, int first, int count);
 
 /* The fastest fit way of a row (NULL: any) at a site; NULL: none. */
 tune_way *tune_best(const tuner *t, const tune_site *site, const row *row);
+
+/* Microseconds alone on the stage above which a way of the site is not looked at any further: they
+ * hold the cost of launching, so the bound is wide. */
+double tune_alone_limit(const tuner *t, const tune_site *site);
 
 /* A plan whose works are `works` (row, first, count, variant), with a slot that holds the picture.
  * `profile`: every work is timed; else the whole network can be. Release both with plan_free and

@@ -20,9 +20,6 @@ static const double outside_factor = 0.3, outside_more_us = 1.0;
 /* Later sweeps try again what lost by less than this a place. */
 static const double near_us = 0.3;
 
-/* Seconds: the sweeps end where they are. */
-static const double sweep_limit = 5;
-
 /* A cover with its plan, slot and time. */
 typedef struct whole {
     work *works;
@@ -36,7 +33,6 @@ typedef struct chooser {
     tuner *t;
     pool *pool;
     double overhead_us; /* of a mark between two works: in every measured time */
-    double end;         /* when to stop, on the tuner's clock */
     const whole *best;  /* while a trial's cover is looked for: it stays where it can */
     const tune_way *forced;
     double *lost_us; /* one a way: what its trial lost a place */
@@ -271,7 +267,7 @@ static status sweep(chooser *c, whole *best, int number)
         TRY(measure(c, best, BEST_SAMPLES, &best->us));
         for (size_t i = 0; i < t->way_count; i++) {
             const tune_way *way = &t->ways[i];
-            if (tune_now() > c->end) return STATUS_OK;
+            if (tune_now() > t->deadline) return STATUS_OK;
             if (way->site != s || !way->finalist || (number && c->lost_us[i] > near_us)) continue;
             TRY(try_way(c, best, way));
         }
@@ -282,7 +278,7 @@ static status sweep(chooser *c, whole *best, int number)
 /* Again while it helps: a way may be good only beside another. */
 static status improve(chooser *c, whole *best)
 {
-    for (int i = 0; i < SWEEPS && tune_now() < c->end; i++) {
+    for (int i = 0; i < SWEEPS && tune_now() < c->t->deadline; i++) {
         c->trials = c->taken = 0;
         TRY(sweep(c, best, i));
         tune_tell(c->t, "sweep %d: network %.1f us, %d of %d trials taken", i + 1, best->us,
@@ -294,7 +290,8 @@ static status improve(chooser *c, whole *best)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-/* Once by bare times, which says what marks cost, and then without that cost. */
+/* Once by bare times, which says what marks cost, and then without that cost: the better of both.
+ */
 static status choose(chooser *c, whole *best)
 {
     whole second;
@@ -303,11 +300,13 @@ static status choose(chooser *c, whole *best)
     TRY(measure(c, best, BEST_SAMPLES, &best->us));
     find_overhead(c, best);
     TRY(find_cover(c, &second));
-    if (!is_same(best, &second)) {
-        leave(best);
-        *best = second;
-        TRY(build(c, best));
-    }
+    if (is_same(best, &second)) return improve(c, best);
+    status code = build(c, &second);
+    if (code == STATUS_OK) code = measure(c, &second, BEST_SAMPLES, &second.us);
+    int better = code == STATUS_OK && second.us < best->us;
+    leave(better ? best : &second);
+    if (better) *best = second;
+    TRY(code);
     return improve(c, best);
 }
 
@@ -320,7 +319,7 @@ static status hand_over(const whole *best, pool *p, work **works, int *count)
 
 status tune_choose_whole(tuner *t, pool *p, work **works, int *count)
 {
-    chooser c = {.t = t, .pool = t->pool, .end = fmin(t->deadline, tune_now() + sweep_limit)};
+    chooser c = {.t = t, .pool = t->pool};
     whole best = {0};
     c.lost_us = pool_array(c.pool, t->way_count, sizeof *c.lost_us);
     if (!c.lost_us) return STATUS_MEMORY;
