@@ -1,6 +1,6 @@
-// MobileNet's block for large maps: blocks of threads that stay and take tile after tile, half of
-// their warps computing the depthwise results of the next chunk of channels while the other half
-// multiplies the last one by the 1x1 filter.
+// MobileNet's block for large maps: blocks of threads that stay and take tile after tile. Half of
+// their warps compute the depthwise results of the next chunk of channels while the other half, two
+// warpgroups, multiplies the last one by the 1x1 filter; one more warp only orders copies.
 //
 //   copy engine -> windows of x, with taps (STAGES ring) -> depthwise warps -> results (two
 //   buffers of a tile's pixels by a chunk) -> product warps -> y
@@ -13,17 +13,18 @@
 
 #include <cuda_fp16.h>
 
-#include "kernels/cuda/bulk.cuh"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/wgmma.cuh"
 
 enum {
-    STREAM_TAPS = 9,        // and the bias is a tenth
-    STREAM_STRIP = 4,       // pixels across that a depthwise thread computes, of two lines
-    STREAM_FRAGMENT = 1024, // bytes of the filter of 32 channels in a step of 16
-    STREAM_HALF = 256,      // threads of each kind; products first
-    STREAM_THREADS = 512,
+    STREAM_TAPS = 9,   // and the bias is a tenth
+    STREAM_STRIP = 4,  // pixels across that a depthwise thread computes, of two lines
+    STREAM_ROW = 128,  // bytes of a row of an operand: 64 inputs, or 32 and as much unused
+    STREAM_HALF = 256, // threads of each kind; products first
+    STREAM_WORKERS = 512,
+    STREAM_THREADS = 544, // and a warp that copies
     STREAM_MOST_STAGES = 4,
     STREAM_MOST_SLOTS = 32,
     STREAM_FULL = 1,
@@ -34,7 +35,7 @@ struct stream_arguments {
     const __half *residual; // NULL, or y's dims
     __half *y;
     const unsigned char *taps;   // [chunks][10][chunk] floats
-    const unsigned char *filter; // [chunks][channels / 32][chunk / 16][2][32 lanes] of 16 bytes
+    const unsigned char *filter; // [chunks][channels / 32][32] rows as wgmma.cuh has them
     const float *bias;           // [channels], or NULL
     int out_height, out_width, channels;
     int stride, dilation, pads[2];
@@ -48,22 +49,20 @@ struct stream_arguments {
     float low[2], high[2];           // of the depthwise and the 1x1 activation
 };
 
-// PIXELS x CHANNELS a tile, by ROWS x COLUMNS warps.
-template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_> struct stream_tile {
+// PIXELS x CHANNELS a tile: of 128 pixels a warpgroup has 64, of 64 it has half the channels.
+template <int PIXELS_, int CHANNELS_> struct stream_tile {
     static constexpr int PIXELS = PIXELS_, CHANNELS = CHANNELS_;
-    static constexpr int ROWS = ROWS_, COLUMNS = COLUMNS_;
-    static constexpr int DOWN = PIXELS / ROWS / 16;        // of a warp: 16-pixel fragments
-    static constexpr int ACROSS = CHANNELS / COLUMNS / 32; // and 32-channel ones
-    static_assert(DOWN * ROWS * 16 == PIXELS && ACROSS * COLUMNS * 32 == CHANNELS);
-    static_assert(ROWS * COLUMNS * 32 == STREAM_HALF);
+    static constexpr int ROWS = PIXELS / 16, COLUMNS = 8 / ROWS; // of warps
+    static constexpr int ACROSS = CHANNELS / COLUMNS / 32;       // of a warp: times 32 channels
+    static_assert((ROWS == 4 || ROWS == 8) && ACROSS * COLUMNS * 32 == CHANNELS);
 };
 
 // Where things lie in a block's shared memory, in bytes.
 struct stream_layout {
-    int window, stage;  // bytes of a window, and with its taps
-    int slot;           // bytes of a chunk of the filter
-    int pitch, results; // of the depthwise results' rows, and bytes of one buffer of them
-    int at_filter, at_results, at_bias, at_pixels, at_strips, at_barriers, end;
+    int window, stage; // bytes of a window, and with its taps
+    int slot;          // bytes of a chunk of the filter
+    int results;       // bytes of one buffer of depthwise results
+    int at_filter, at_windows, at_bias, at_pixels, at_strips, at_barriers, end;
 };
 
 __host__ __device__ inline stream_layout stream_layout_of(const stream_arguments &a, int pixels,
@@ -72,12 +71,11 @@ __host__ __device__ inline stream_layout stream_layout_of(const stream_arguments
     stream_layout l;
     l.window = a.window_height * a.window_width * a.chunk * 2;
     l.stage = (l.window + (STREAM_TAPS + 1) * a.chunk * 4 + 127) / 128 * 128;
-    l.slot = channels / 32 * (a.chunk / 16) * STREAM_FRAGMENT;
-    l.pitch = a.chunk * 2 + 16;
-    l.results = pixels * l.pitch;
-    l.at_filter = l.stage * a.stages;
-    l.at_results = l.at_filter + l.slot * a.slots;
-    l.at_bias = l.at_results + l.results * 2;
+    l.slot = channels * STREAM_ROW;
+    l.results = pixels * STREAM_ROW;
+    l.at_filter = l.results * 2;
+    l.at_windows = l.at_filter + l.slot * a.slots;
+    l.at_bias = l.at_windows + l.stage * a.stages;
     l.at_pixels = l.at_bias + channels * 4;
     l.at_strips = l.at_pixels + pixels * 4;
     l.at_barriers = l.at_strips + pixels / (STREAM_STRIP * 2) * 8;
@@ -112,7 +110,8 @@ __device__ inline void copy_next_window(const stream_arguments &a, const stream_
 {
     if (n.tile >= a.tiles) return;
     stream_place p = stream_place_of(a, n.tile);
-    unsigned to = n.shared + n.stage * l.stage, barrier = n.shared + l.at_barriers + n.stage * 8;
+    unsigned to = n.shared + l.at_windows + n.stage * l.stage,
+             barrier = n.shared + l.at_barriers + n.stage * 8;
     unsigned taps = (STREAM_TAPS + 1) * a.chunk * 4;
     expect_bytes(barrier, l.window + taps);
     copy_window(to, n.map, n.chunk * a.chunk, p.left * a.stride - a.pads[1],
@@ -129,7 +128,7 @@ __device__ inline void copy_next_filter(const stream_arguments &a, const stream_
 {
     if (n.filter_left-- <= 0) return;
     unsigned barrier = n.shared + l.at_barriers + (STREAM_MOST_STAGES + n.slot) * 8;
-    unsigned block = a.chunk / 16 * STREAM_FRAGMENT;
+    const unsigned block = 32 * STREAM_ROW;
     int64_t from = static_cast<int64_t>(n.filter_chunk) * ((a.channels + 31) / 32) + n.first_block;
     expect_bytes(barrier, n.blocks * block);
     copy_bulk(n.shared + l.at_filter + n.slot * l.slot, a.filter + from * block, n.blocks * block,
@@ -147,10 +146,12 @@ __device__ inline unsigned stream_clamped(float first, float second, __half2 low
     return *reinterpret_cast<unsigned *>(&pair);
 }
 
-// Two channels of a strip: two lines of STREAM_STRIP pixels, every input read once.
+// Two channels of a strip: two lines of STREAM_STRIP pixels, every input read once. `first`: the
+// row of the first pixel, a multiple of STREAM_STRIP; `column`: byte of the row.
 template <int STRIDE, int DILATION>
 __device__ void convolve_strip(const stream_arguments &a, const unsigned char *window,
-                               const unsigned char *taps, unsigned char *to, int pitch)
+                               const unsigned char *taps, unsigned char *results, int first,
+                               int column)
 {
     const int LINES = STRIDE + 2 * DILATION + 1;
     const int COLUMNS = (STREAM_STRIP - 1) * STRIDE + 2 * DILATION + 1;
@@ -181,8 +182,8 @@ __device__ void convolve_strip(const stream_arguments &a, const unsigned char *w
 #pragma unroll
     for (int i = 0; i < 2 * STREAM_STRIP; i++) {
         float2 sum = sums[i / STREAM_STRIP][i % STREAM_STRIP];
-        int row = i / STREAM_STRIP * a.tile_width + i % STREAM_STRIP;
-        *reinterpret_cast<unsigned *>(to + row * pitch) =
+        int row = first + i / STREAM_STRIP * a.tile_width + i % STREAM_STRIP;
+        *reinterpret_cast<unsigned *>(results + row * STREAM_ROW + (column ^ row % 8 * 16)) =
             stream_clamped(sum.x + bias.x, sum.y + bias.y, low, high);
     }
 }
@@ -199,48 +200,44 @@ __device__ inline void convolve_chunk(const stream_arguments &a, const stream_la
     for (int s = thread / lanes; s < count; s += STREAM_HALF / lanes) {
         int2 place = strips[s];
         const unsigned char *from = window + place.x + lane * 4;
-        unsigned char *to = results + place.y + lane * 4;
         if (a.dilation == 2)
-            convolve_strip<1, 2>(a, from, taps, to, l.pitch);
+            convolve_strip<1, 2>(a, from, taps, results, place.y, lane * 4);
         else if (a.stride == 2)
-            convolve_strip<2, 1>(a, from, taps, to, l.pitch);
+            convolve_strip<2, 1>(a, from, taps, results, place.y, lane * 4);
         else
-            convolve_strip<1, 1>(a, from, taps, to, l.pitch);
+            convolve_strip<1, 1>(a, from, taps, results, place.y, lane * 4);
     }
 }
 
 // ---- the matrix product ------------------------------------------------------------------------
 
 // Sums of a warp: 16 pixels by 8 channels each.
-template <typename T> using stream_sums = float[T::DOWN][T::ACROSS * 4][4];
+template <typename T> using stream_sums = float[T::ACROSS * 4][4];
 
-template <typename T>
-__device__ void stream_multiply(const stream_arguments &a, const stream_layout &l,
-                                stream_sums<T> &sums, unsigned results, unsigned slot)
+// STEPS of 16 inputs. `results` and `filter`: rows of the warpgroup's pixels and channels.
+template <typename T, int STEPS>
+__device__ void stream_multiply(stream_sums<T> &sums, unsigned results, unsigned filter)
 {
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    unsigned rows =
-        results + (warp / T::COLUMNS * T::DOWN * 16 + lane % 16) * l.pitch + lane / 16 * 16;
-    int block = a.chunk / 16 * STREAM_FRAGMENT;
-    unsigned filter = slot + warp % T::COLUMNS * T::ACROSS * block + lane * 16;
-    for (int k = 0; k < a.chunk / 16; k++) {
-        unsigned in[T::DOWN][4];
+    const int WIDE = T::ACROSS / 4, REST = T::ACROSS % 4;    // 128 channels at once
+    const int wide = 128 * STREAM_ROW / 16, half = wide / 2; // in describe_rows' unit
+    uint64_t x = describe_rows(results), w = describe_rows(filter);
+    begin_products();
 #pragma unroll
-        for (int i = 0; i < T::DOWN; i++) load_matrices(in[i], rows + i * 16 * l.pitch + k * 32);
-#pragma unroll
-        for (int j = 0; j < T::ACROSS * 2; j++) {
-            uint4 w = load_shared(filter + j / 2 * block + k * STREAM_FRAGMENT +
-                                  j % 2 * (STREAM_FRAGMENT / 2));
-#pragma unroll
-            for (int i = 0; i < T::DOWN; i++) {
-                multiply_add(sums[i][j * 2], in[i], w.x, w.y);
-                multiply_add(sums[i][j * 2 + 1], in[i], w.z, w.w);
-            }
-        }
+    for (int k = 0; k < STEPS * 2; k += 2) {
+        if constexpr (WIDE > 0)
+            multiply_tile(reinterpret_cast<float(&)[16][4]>(sums), x + k, w + k);
+        if constexpr (REST >= 2)
+            multiply_tile(reinterpret_cast<float(&)[8][4]>(sums[WIDE * 16]), x + k,
+                          w + WIDE * wide + k);
+        if constexpr (REST % 2 > 0)
+            multiply_tile(reinterpret_cast<float(&)[4][4]>(sums[T::ACROSS * 4 - 4]), x + k,
+                          w + WIDE * wide + REST / 2 * half + k);
     }
+    end_products();
+    wait_for_products<0>();
 }
 
-// The filter's columns are ordered so that lane % 4 has 8 neighbouring channels of each 32.
+// The filter's rows are ordered so that lane % 4 has 8 neighbouring channels of each 32.
 template <typename T>
 __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
                              const stream_sums<T> &sums, const unsigned char *shared,
@@ -248,12 +245,12 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
 {
     const int *pixels = reinterpret_cast<const int *>(shared + l.at_pixels);
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int row = warp / T::COLUMNS * T::DOWN * 16 + lane / 4;
-    int column = warp % T::COLUMNS * T::ACROSS * 32 + lane % 4 * 8;
+    int row = warp % T::ROWS * 16 + lane / 4;
+    int column = warp / T::ROWS * T::ACROSS * 32 + lane % 4 * 8;
     __half2 low = __float2half2_rn(a.low[1]), high = __float2half2_rn(a.high[1]);
     int64_t start = static_cast<int64_t>(p.picture) * a.out_height;
 #pragma unroll
-    for (int i = 0; i < T::DOWN * 2; i++) {
+    for (int i = 0; i < 2; i++) {
         int pixel = pixels[row + i * 8], y = p.top + pixel / 65536, x = p.left + pixel % 65536;
         if (pixel < 0 || y >= a.out_height || x >= a.out_width) continue;
         int64_t at = ((start + y) * a.out_width + x) * a.channels + first_channel + column;
@@ -268,7 +265,7 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
             unsigned out[4];
 #pragma unroll
             for (int t = 0; t < 4; t++) {
-                const float *s = &sums[i / 2][j * 4 + t][i % 2 * 2];
+                const float *s = &sums[j * 4 + t][i * 2];
                 out[t] = stream_clamped(s[0] + bias[t * 2] + to_float(more.value[t * 2]),
                                         s[1] + bias[t * 2 + 1] + to_float(more.value[t * 2 + 1]),
                                         low, high);
@@ -278,7 +275,7 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
     }
 }
 
-// ---- the two kinds of warps --------------------------------------------------------------------
+// ---- the three kinds of warps -------------------------------------------------------------------
 
 // Where pixels and strips of a tile lie, and the channels' bias: the same for all tiles.
 template <typename T>
@@ -293,8 +290,7 @@ __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
     int across = a.tile_width / STREAM_STRIP;
     for (int i = threadIdx.x; i < a.tile_height / 2 * across; i += STREAM_THREADS) {
         int y = i / across * 2, x = i % across * STREAM_STRIP;
-        strips[i] = {(y * a.window_width + x) * a.stride * a.chunk * 2,
-                     (y * a.tile_width + x) * l.pitch};
+        strips[i] = {(y * a.window_width + x) * a.stride * a.chunk * 2, y * a.tile_width + x};
     }
     float *bias = reinterpret_cast<float *>(shared + l.at_bias);
     for (int c = threadIdx.x; c < T::CHANNELS; c += STREAM_THREADS)
@@ -303,23 +299,33 @@ __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
 
 // At chunk i all depthwise threads are past chunk i - 1 and the products past chunk i - 2 once the
 // buffer of chunk i is empty: so the next copies go where those lay.
-__device__ inline void stream_depthwise(const stream_arguments &a, const stream_layout &l,
-                                        unsigned char *shared, stream_copies &copies, int count)
+__device__ inline void stream_copy(const stream_arguments &a, const stream_layout &l,
+                                   stream_copies &copies, int count)
 {
-    unsigned at = shared_address(shared);
-    bool copier = threadIdx.x == STREAM_HALF;
-    int stage = 0, parity = 0;
     for (int i = 0; i < count; i++) {
         named_barrier_sync(STREAM_EMPTY + i % 2, STREAM_THREADS);
+        bool copier = threadIdx.x == STREAM_WORKERS;
         if (copier && i >= 1) copy_next_window(a, l, copies);
         if (copier && i >= 2) copy_next_filter(a, l, copies);
-        wait_for_bytes(at + l.at_barriers + stage * 8, parity);
-        convolve_chunk(a, l, shared, shared + stage * l.stage,
-                       shared + l.at_results + i % 2 * l.results);
-        named_barrier_arrive(STREAM_FULL + i % 2, STREAM_THREADS);
+        __syncwarp();
+    }
+}
+
+__device__ inline void stream_depthwise(const stream_arguments &a, const stream_layout &l,
+                                        unsigned char *shared, int count)
+{
+    unsigned at = shared_address(shared);
+    int stage = 0, phase = 0;
+    for (int i = 0; i < count; i++) {
+        named_barrier_sync(STREAM_EMPTY + i % 2, STREAM_THREADS);
+        wait_for_bytes(at + l.at_barriers + stage * 8, phase);
+        convolve_chunk(a, l, shared, shared + l.at_windows + stage * l.stage,
+                       shared + i % 2 * l.results);
+        show_writes();
+        named_barrier_arrive(STREAM_FULL + i % 2, STREAM_WORKERS);
         if (++stage == a.stages) {
             stage = 0;
-            parity ^= 1;
+            phase ^= 1;
         }
     }
 }
@@ -332,20 +338,27 @@ __device__ void stream_products(const stream_arguments &a, const stream_layout &
     named_barrier_arrive(STREAM_EMPTY, STREAM_THREADS);
     if (count > 1) named_barrier_arrive(STREAM_EMPTY + 1, STREAM_THREADS);
     bool stays = a.slots == a.chunks;
-    int slot = 0, parity = 0, i = 0;
+    int warpgroup = threadIdx.x / 128, slot = 0, phase = 0, i = 0;
+    unsigned results = at + (T::ROWS == 8 ? warpgroup * 64 * STREAM_ROW : 0);
+    unsigned filter =
+        at + l.at_filter + (T::ROWS == 8 ? 0 : warpgroup * T::ACROSS * 32 * STREAM_ROW);
     for (int tile = first_tile; tile < a.tiles; tile += step) {
         stream_sums<T> sums = {};
         for (int chunk = 0; chunk < a.chunks; chunk++, i++) {
-            wait_for_bytes(at + l.at_barriers + (STREAM_MOST_STAGES + slot) * 8, parity);
-            named_barrier_sync(STREAM_FULL + i % 2, STREAM_THREADS);
-            stream_multiply<T>(a, l, sums, at + l.at_results + i % 2 * l.results,
-                               at + l.at_filter + slot * l.slot);
+            wait_for_bytes(at + l.at_barriers + (STREAM_MOST_STAGES + slot) * 8, phase);
+            named_barrier_sync(STREAM_FULL + i % 2, STREAM_WORKERS);
+            if (a.chunk == 64)
+                stream_multiply<T, 4>(sums, results + i % 2 * l.results, filter + slot * l.slot);
+            else
+                stream_multiply<T, 2>(sums, results + i % 2 * l.results, filter + slot * l.slot);
             if (i + 2 < count) named_barrier_arrive(STREAM_EMPTY + i % 2, STREAM_THREADS);
             if (++slot == a.slots) {
                 slot = 0;
-                if (!stays) parity ^= 1;
+                if (!stays) phase ^= 1;
             }
         }
+#pragma unroll
+        for (int j = 0; j < T::ACROSS * 16; j++) settle(sums[j / 4][j % 4]);
         stream_store<T>(a, l, sums, shared, stream_place_of(a, tile), first_channel);
     }
 }
@@ -356,15 +369,15 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     depthwise_pointwise_stream(const __grid_constant__ CUtensorMap map,
                                const __grid_constant__ stream_arguments a)
 {
-#if __CUDA_ARCH__ >= 900
-    extern __shared__ __align__(128) unsigned char shared[];
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    extern __shared__ __align__(1024) unsigned char shared[];
     stream_layout l = stream_layout_of(a, T::PIXELS, T::CHANNELS);
     unsigned at = shared_address(shared);
     int split = static_cast<int>(blockIdx.x) % a.splits, first_channel = split * T::CHANNELS;
     int first_tile = static_cast<int>(blockIdx.x) / a.splits;
     int step = static_cast<int>(gridDim.x) / a.splits;
     int count = (a.tiles - first_tile + step - 1) / step * a.chunks;
-    bool copier = threadIdx.x == STREAM_HALF;
+    bool copier = threadIdx.x == STREAM_WORKERS;
     stream_copies copies = {};
     copies.map = &map;
     copies.shared = at;
@@ -385,8 +398,10 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     wait_for_previous();
     if (copier)
         for (int i = 0; i < a.stages; i++) copy_next_window(a, l, copies);
-    if (threadIdx.x >= STREAM_HALF)
-        stream_depthwise(a, l, shared, copies, count);
+    if (threadIdx.x >= STREAM_WORKERS)
+        stream_copy(a, l, copies, count);
+    else if (threadIdx.x >= STREAM_HALF)
+        stream_depthwise(a, l, shared, count);
     else
         stream_products<T>(a, l, shared, at, first_tile, step, count, first_channel);
 #endif
