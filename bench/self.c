@@ -1,6 +1,5 @@
 /* The engine's own worker: the protocol of bench/peers/README.md over engine/posenet.h. */
 #include "bench/bench.h"
-#include "bench/device.h"
 #include "bench/session.h"
 
 #include <stdio.h>
@@ -123,21 +122,31 @@ static int write_floats(const char *folder, const char *name, const float *data,
     return fclose(f) == 0 && put == count ? 0 : -1;
 }
 
+/* The heads that the last call left in the engine, for whoever checks them. */
+static int write_heads(session *s, const char *folder)
+{
+    for (int i = 0; i < POSENET_HEADS; i++) {
+        int dims[4];
+        size_t count = s->head_elements[i];
+        if (posenet_get_head(s->engine, (posenet_head)i, dims, s->heads[i], count) ||
+            write_floats(folder, head_names[i], s->heads[i], count))
+            return -1;
+    }
+    return 0;
+}
+
+/* The same call that will be timed, and what it left. */
 static cJSON *command_infer(session *s, const cJSON *command)
 {
     if (!s->engine) return failure("infer before open");
-    if (read_floats(text_of(command, "input", ""), s->input.data, session_elements(&s->input)))
+    if (read_floats(text_of(command, "input", ""), s->values, session_elements(&s->input)))
         return failure("the input file does not fit the network's input");
     double start = now_ms();
-    if (posenet_infer(s->engine, &s->input, s->heads)) return failure(posenet_last_error());
+    if (session_put_input(s)) return failure("the input cannot be brought to the device");
+    if (session_call(s)) return failure(posenet_last_error());
     double took = now_ms() - start;
-    if (!s->on_cpu && device_upload(s->device_input.data, s->input.data,
-                                    session_elements(&s->input) * sizeof(float)))
-        return failure("the input cannot be brought to the device");
-    for (int i = 0; i < POSENET_HEADS; i++)
-        if (write_floats(text_of(command, "output", "."), head_names[i], s->heads[i].data,
-                         session_elements(&s->heads[i])))
-            return failure("the heads cannot be written");
+    if (write_heads(s, text_of(command, "output", ".")))
+        return failure("the heads cannot be written");
     cJSON *reply = success();
     cJSON_AddNumberToObject(reply, "ms", took);
     return reply;
@@ -154,19 +163,6 @@ static cJSON *pose_json(const posenet_pose *pose)
         cJSON_AddItemToArray(list, cJSON_CreateDoubleArray(values, 3));
     }
     return object;
-}
-
-/* Of the last frame, for whoever checks its poses. */
-static int write_heads(session *s, const char *folder)
-{
-    for (int i = 0; i < POSENET_HEADS; i++) {
-        int dims[4];
-        size_t count = session_elements(&s->heads[i]);
-        if (posenet_get_head(s->engine, (posenet_head)i, dims, s->heads[i].data, count) ||
-            write_floats(folder, head_names[i], s->heads[i].data, count))
-            return -1;
-    }
-    return 0;
 }
 
 static cJSON *command_poses(session *s, const cJSON *command)
@@ -198,23 +194,34 @@ static double cpu_ms(void)
            1e-3 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+/* Frames in flight end in bursts, several at once and then none for long, so one call's time says
+ * nothing: each sample is the mean of one turn of the slots. With one slot that is the call. */
+static posenet_status time_calls(session *s, int iterations, int turn, cJSON *samples)
+{
+    double starts[MAX_SLOTS];
+    posenet_status code = POSENET_OK;
+    for (int i = 1; code == POSENET_OK && i < turn; i++) code = session_submit(s);
+    for (int i = 1 - turn; code == POSENET_OK && i < iterations; i++) {
+        starts[(i + turn - 1) % turn] = now_ms();
+        code = session_call(s);
+        if (i < 0) continue;
+        double oldest = starts[i % turn];
+        cJSON_AddItemToArray(samples, cJSON_CreateNumber((now_ms() - oldest) / turn));
+    }
+    for (int i = 1; code == POSENET_OK && i < turn; i++)
+        code = posenet_wait(s->engine, s->poses, s->counts);
+    return code;
+}
+
 static cJSON *command_time(session *s, const cJSON *command)
 {
     if (!s->engine) return failure("time before open");
-    int iterations = number_of(command, "iterations", 1), ahead = s->frame ? s->slots - 1 : 0;
-    posenet_status code = POSENET_OK;
+    int iterations = number_of(command, "iterations", 1), turn = s->frame ? s->slots : 1;
     cJSON *reply = success();
     cJSON *samples = cJSON_AddArrayToObject(reply, "ms");
     double cpu = cpu_ms();
-    for (int i = 0; code == POSENET_OK && i < ahead; i++) code = session_submit(s);
-    for (int i = 0; code == POSENET_OK && i < iterations; i++) {
-        double start = now_ms();
-        code = session_call(s);
-        cJSON_AddItemToArray(samples, cJSON_CreateNumber(now_ms() - start));
-    }
-    for (int i = 0; code == POSENET_OK && i < ahead; i++)
-        code = posenet_wait(s->engine, s->poses, s->counts);
-    cJSON_AddNumberToObject(reply, "cpu_ms", (cpu_ms() - cpu) / (iterations + ahead));
+    posenet_status code = time_calls(s, iterations, turn, samples);
+    cJSON_AddNumberToObject(reply, "cpu_ms", (cpu_ms() - cpu) / (iterations + 2 * (turn - 1)));
     posenet_ledger ledger = {.size = sizeof ledger};
     if (code == POSENET_OK && s->frame) {
         code = posenet_get_ledger(s->engine, &ledger);

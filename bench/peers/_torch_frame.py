@@ -8,7 +8,8 @@ CANDIDATES = 100  # the best local maxima that are downloaded; five people need 
 
 
 class Upload:
-    """`run` brings the frame up and writes `out` (n, height, width, 3; any strides; on the device)."""
+    """`run` brings the frame up and writes `out` (n, height, width, 3; any strides; on the device). Must outlive a graph
+    of it: the graph knows addresses only, and memory that is given back belongs to the next tensor."""
 
     def __init__(self, torch, frame, letterbox, out):
         self.pixels = torch.from_numpy(frame.reshape(1, -1, 3)).repeat(len(out), 1, 1).pin_memory()

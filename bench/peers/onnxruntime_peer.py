@@ -6,6 +6,8 @@ users do; for CUDA the input's size is written into the file. PyTorch holds the 
 measure brings the picture up and letterboxes it, in a CUDA graph of its own that is waited for before the
 network starts.
 """
+from ctypes.util import find_library
+
 import numpy as np
 
 from _worker import Missing, head_outputs, main, one_by_one, to_nhwc, wants_nchw
@@ -60,6 +62,8 @@ def provider_options(variant, precision):
 class OnnxRuntime:
     @staticmethod
     def load(variant):
+        if variant == "onnxruntime-tensorrt" and not find_library("nvinfer"):
+            raise Missing("libnvinfer, TensorRT's library, is not installed")
         try:
             if variant != "onnxruntime-cpu":
                 import torch  # its wheels bring the CUDA libraries that the provider needs
@@ -138,11 +142,11 @@ class OnnxRuntime:
 
     def _open_frames(self, frame, letterbox, decoder):
         import _torch_frame
-        upload = _torch_frame.Upload(self.torch, frame, letterbox,
-                                     self.x.permute(0, 2, 3, 1) if self.nchw else self.x)
+        self.upload = _torch_frame.Upload(self.torch, frame, letterbox,
+                                          self.x.permute(0, 2, 3, 1) if self.nchw else self.x)
         self.download, self.decoder = _torch_frame.Download(self.torch, self.outputs), decoder
-        self.graph, _ = _torch_frame.captured(self.torch, upload.run)
-        self.traffic = (upload.bytes, self.download.bytes)
+        self.graph, _ = _torch_frame.captured(self.torch, self.upload.run)
+        self.traffic = (self.upload.bytes, self.download.bytes)
 
     def _frames(self):
         self.graph.replay()

@@ -80,7 +80,7 @@ class PyTorch:
 
     def open_frames(self, frame, letterbox, decoder):
         torch = self.torch
-        upload = _torch_frame.Upload(torch, frame, letterbox, self.input)
+        self.upload = upload = _torch_frame.Upload(torch, frame, letterbox, self.input)
         self.decoder, self.least = decoder, decoder.least
         downloads = []
 

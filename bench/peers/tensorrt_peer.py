@@ -83,18 +83,19 @@ class TensorRt:
 
     def open_frames(self, frame, letterbox, decoder):
         source = self.tensors[self.input_name]
-        upload = _torch_frame.Upload(self.torch, frame, letterbox, source.permute(0, 2, 3, 1) if self.nchw else source)
+        self.upload = _torch_frame.Upload(self.torch, frame, letterbox,
+                                          source.permute(0, 2, 3, 1) if self.nchw else source)
         outputs = [self.tensors[n] for n in self.heads.values()]
         download = _torch_frame.Download(self.torch, outputs)
 
         def run():
-            upload.run()
+            self.upload.run()
             self._run()
             download.run(outputs)
 
         self.graph, _ = _torch_frame.captured(self.torch, run)
         self.hosts, self.decoder = download.hosts, decoder
-        self.traffic = (upload.bytes, download.bytes)
+        self.traffic = (self.upload.bytes, download.bytes)
 
     def frames(self):
         self.call()
