@@ -83,7 +83,7 @@ typedef struct runner {
     int sample_count;
     double cpu_ms; /* host CPU time a call: the median block's mean */
     double *cpu;   /* one a round */
-    double others; /* cores that everything else on the machine used while this was timed */
+    double others; /* cores that everything else on the machine used while all were timed */
     double bytes_up, bytes_down; /* over the bus, of one call; -1: the worker does not count */
     double peak_mib;             /* of the host */
     double device_mib, device_peak_mib; /* of the GPU, context included: now and at most */
@@ -122,6 +122,9 @@ double worker_cpu_s(const runner *r);
 
 /* Asks the worker to quit, waits a little, then kills it. */
 void worker_stop(runner *r);
+
+/* The same of all, which take their leave at once. */
+void worker_stop_all(runner *runners, int count);
 
 /* The runners that bench/peers offers and the engine's own, filtered by options; their number, or
  * -1. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,7 +78,7 @@ static int time_block(runner *r, int round, const bench_options *o)
 }
 
 /* Processor time that the whole machine has spent on programs, in seconds; 0 where it is not told.
- */
+ * It is counted in ticks of 10 ms, so it says something of a whole run only, not of one block. */
 static double machine_cpu_s(void)
 {
     unsigned long long user = 0, nice = 0, system = 0;
@@ -89,7 +90,7 @@ static double machine_cpu_s(void)
 }
 
 /* The order turns around every round (A B C, C B A): nobody always follows the same neighbour. */
-static void time_round(runner *runners, int count, int round, double *wall, const bench_options *o)
+static void time_round(runner *runners, int count, int round, const bench_options *o)
 {
     int terminal = isatty(STDERR_FILENO);
     for (int at = 0; at < count; at++) {
@@ -98,10 +99,7 @@ static void time_round(runner *runners, int count, int round, double *wall, cons
         if (r->state != RUNNER_READY) continue;
         if (terminal) fprintf(stderr, "\rround %d of %d: %-40s", round + 1, o->rounds, r->name);
         pause_for(o->pause_ms);
-        double start = now_s(), before = machine_cpu_s() - worker_cpu_s(r);
         if (time_block(r, round, o)) r->state = RUNNER_FAILED;
-        r->others += machine_cpu_s() - worker_cpu_s(r) - before;
-        wall[i] += now_s() - start;
     }
     if (terminal) fprintf(stderr, "\r%60s\r", "");
 }
@@ -123,16 +121,28 @@ static void room_for_samples(runner *r, const bench_options *o)
     snprintf(r->why, sizeof r->why, "out of memory");
 }
 
+/* Less what this program and its workers have spent, however their runs ended. */
+static double others_cpu_s(const runner *runners, int count)
+{
+    struct rusage own;
+    getrusage(RUSAGE_SELF, &own);
+    double spent = machine_cpu_s() - (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) -
+                   1e-6 * (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec);
+    for (int i = 0; i < count; i++) spent -= worker_cpu_s(&runners[i]);
+    return spent;
+}
+
 void measure(runner *runners, int count, const bench_options *o)
 {
-    double wall[MAX_RUNNERS] = {0};
     for (int i = 0; i < count; i++)
         if (runners[i].state == RUNNER_READY) room_for_samples(&runners[i], o);
-    for (int round = 0; round < o->rounds; round++) time_round(runners, count, round, wall, o);
+    double start = now_s(), before = others_cpu_s(runners, count);
+    for (int round = 0; round < o->rounds; round++) time_round(runners, count, round, o);
+    double others = (others_cpu_s(runners, count) - before) / (now_s() - start);
     for (int i = 0; i < count; i++) {
         runner *r = &runners[i];
+        r->others = others;
         if (r->state != RUNNER_READY) continue;
-        if (wall[i] > 0) r->others /= wall[i];
         r->cpu_ms = quantile(r->cpu, o->rounds, 0.5);
         keep_memory(r);
     }

@@ -153,10 +153,9 @@ int run_case(runner *runners, int count, const bench_options *o)
     int code = verify_all(runners, count, o) ? 2 : 0;
     clear_heads(o, count);
     if (!code) measure(runners, count, o);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         if (!code && runners[i].ours && runners[i].state == RUNNER_WRONG) code = 1;
-        worker_stop(&runners[i]);
-    }
+    worker_stop_all(runners, count);
     return code;
 }
 

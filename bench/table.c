@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Cores; with more used by others a time is not to be trusted. */
-static const double DISTURBED = 0.1;
+/* Of the machine's cores; with more used by others a time is not to be trusted. */
+static const double DISTURBED = 0.05;
 
 static double p50(const runner *r)
 {
@@ -63,9 +63,9 @@ void table_print(const runner *runners, int count, const bench_options *o)
                quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r),
                spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->device_peak_mib, r->first_ms,
                worst(r));
-        if (r->others > DISTURBED)
-            printf("%-26s disturbed: everything else took %.2f cores meanwhile\n", "", r->others);
     }
+    if (runners->others > DISTURBED * (double)sysconf(_SC_NPROCESSORS_ONLN))
+        printf("disturbed: everything else took %.2f cores meanwhile\n", runners->others);
     const runner *ours = measure_fastest(runners, count, 1);
     for (int i = 0; ours && i < count; i++) {
         const runner *rival = &runners[i];

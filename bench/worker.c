@@ -215,10 +215,23 @@ double worker_cpu_s(const runner *r)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* End of input means quit. */
+static void let_go(runner *r)
+{
+    if (r->pid && r->to_child >= 0) close(r->to_child);
+    r->to_child = -1;
+}
+
+void worker_stop_all(runner *runners, int count)
+{
+    for (int i = 0; i < count; i++) let_go(&runners[i]);
+    for (int i = 0; i < count; i++) worker_stop(&runners[i]);
+}
+
 void worker_stop(runner *r)
 {
     if (!r->pid) return;
-    close(r->to_child); /* end of input means quit */
+    let_go(r);
     for (int waited = 0; waited < QUIT_TIMEOUT_MS; waited += 10) {
         if (waitpid(r->pid, NULL, WNOHANG) == r->pid) {
             r->pid = 0;
