@@ -20,7 +20,7 @@ import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 MARKER = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
-DISTURBED = 0.1  # cores that others used meanwhile: as posenet-bench says it
+DISTURBED = 0.05  # of the cores, used by others meanwhile: as posenet-bench says it
 
 
 def load(folder):
@@ -66,7 +66,11 @@ def driver(raw):
 
 
 def newest(raws):
-    kept = {case(raw): raw for raw in raws}  # later ones replace earlier ones
+    kept = {}
+    for raw in raws:  # later ones replace earlier ones, unless they are a repetition with fewer runtimes
+        old = kept.get(case(raw))
+        if not old or old["commit"] != raw["commit"] or len(raw["runtimes"]) >= len(old["runtimes"]):
+            kept[case(raw)] = raw
     return [kept[key] for key in sorted(kept)]
 
 
@@ -112,7 +116,7 @@ def table(raws, again):
     versions = sorted({r["version"] for raw in raws for r in raw["runtimes"] if median(r)})
     where = sorted({f"{machine(raw)}{driver(raw)}, "
                     f"commit {raw['commit']}, {raw['when'][:10]}" for raw in raws})
-    busy = sum(any(r.get("others_cpu", 0) > DISTURBED for r in raw["runtimes"]) for raw in raws)
+    busy = sum(any(r.get("others_cpu", 0) > DISTURBED * raw["cores"] for r in raw["runtimes"]) for raw in raws)
     lines += ["", "Medians of one interleaved run for each line. The ratio is taken round by round; its "
               "median and 95 % interval. " + "; ".join(where + versions) + "."]
     for name, ratios in again:

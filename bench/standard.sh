@@ -3,7 +3,7 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm targets repeat slots roofline network frame  in turn; each can be named alone. A record that is
+# cuda is the parts  warm targets slots repeat roofline network frame  in turn; each can be named alone. A record that is
 # there already is not made again, so a run that was cut short goes on where it stopped.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
@@ -107,38 +107,52 @@ part_cpu() {
     measure cpu_mobilenet_sweep --sweep sizes --device cpu --model "$demo" --rounds 5 --iterations 4
 }
 
-# Rows of the CUDA tables, dearest question first: ARCHITECTURE STRIDE MULTIPLIER|- SIZE BATCH.
+# Rows of the CUDA tables, dearest question first: ARCHITECTURE STRIDE MULTIPLIER|- SIZE BATCH WHO.
 rows_network='
-resnet50 16 - 257x257 1
-mobilenet_v1 16 0.75 257x257 1
-resnet50 16 - 1281x721 1
-mobilenet_v1 16 1.00 1281x721 1
-resnet50 16 - 257x257 64
-mobilenet_v1 16 0.75 257x257 64
-resnet50 32 - 257x257 1
-mobilenet_v1 16 1.00 257x257 1
-resnet50 16 - 513x513 1
-mobilenet_v1 16 0.75 513x513 1
-resnet50 32 - 257x257 64
-resnet50 16 - 1281x721 8'
+resnet50 16 - 257x257 1 all
+mobilenet_v1 16 0.75 257x257 1 all
+resnet50 16 - 1281x721 1 most
+mobilenet_v1 16 1.00 1281x721 1 most
+resnet50 16 - 257x257 64 most
+mobilenet_v1 16 0.75 257x257 64 most
+resnet50 32 - 257x257 1 most
+mobilenet_v1 16 1.00 257x257 1 most
+resnet50 16 - 513x513 1 most
+mobilenet_v1 16 0.75 513x513 1 most
+resnet50 32 - 257x257 64 most
+resnet50 16 - 1281x721 8 most'
 rows_frame='
-resnet50 16 - 1281x721 1
-mobilenet_v1 16 0.75 257x257 1
-resnet50 16 - 257x257 1
-mobilenet_v1 16 1.00 1281x721 1
-resnet50 16 - 513x513 1
-mobilenet_v1 16 0.75 513x513 1'
+mobilenet_v1 16 0.75 257x257 1 most
+resnet50 16 - 1281x721 1 most
+resnet50 16 - 257x257 1 most
+mobilenet_v1 16 1.00 1281x721 1 most
+resnet50 16 - 513x513 1 most
+mobilenet_v1 16 0.75 513x513 1 most'
 
-# row MEASURE [SUFFIX] <<ROW: reads one row of the above and measures it. POSENET_BENCH_ONLY narrows the runtimes.
+# runtimes WHO MEASURE: a value for --only, nothing for all of them. Most: without JAX, which takes several times as
+# long as the others, and in frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of
+# its layouts. Those that were close to the fastest: enough for a repetition.
+runtimes() {
+    torch=pytorch-graph,pytorch-compile
+    most=posenet-cuda,onnxruntime-cuda-nhwc,onnxruntime-tensorrt,tensorrt,$torch
+    case $1-$2 in
+    most-network) echo "$most,onnxruntime-cuda" ;;
+    most-frame) echo "$most,pytorch-compile-gpu,pytorch-compile-gpu-single" ;;
+    close-*) echo "posenet-cuda,$torch" ;;
+    esac
+}
+
+# row MEASURE [SUFFIX] <<ROW: reads one row of the above and measures it. POSENET_BENCH_ONLY says which runtimes instead.
 row() {
-    read -r architecture stride multiplier size batch || return
+    read -r architecture stride multiplier size batch who || return
     [ "$multiplier" = - ] && multiplier=''
     model "$architecture" "$stride" "$multiplier"
-    iterations=40
-    [ "$batch" = 1 ] || iterations=12
+    only=${POSENET_BENCH_ONLY:-$(runtimes "$who" "$1")}
+    iterations=100
+    [ "$batch" = 1 ] || iterations=20
     measure "cuda_${word}_${size}_b${batch}_$1${2:-}" --device cuda --precision fp16 --model "$made" --size "$size" \
         --batch "$batch" --measure "$1" --rounds 9 --iterations $iterations --pause 5 \
-        ${POSENET_BENCH_ONLY:+--only "$POSENET_BENCH_ONLY"} </dev/null
+        ${only:+--only "$only"} </dev/null
 }
 
 # every MEASURE ROWS [SUFFIX]
@@ -151,32 +165,25 @@ ROW
     done 3<"$scratch/rows"
 }
 
-# open_once FILE VARIANT: the network rows opened one after another by one rival, so that what it compiles is kept.
+# open_once FILE VARIANT: opens the case in $made, $size and $batch, so that what the rival compiles is kept.
 open_once() {
-    echo "$rows_network" | grep . | sed -n "$3" | while read -r architecture stride multiplier size batch; do
-        [ "$multiplier" = - ] && multiplier=''
-        model "$architecture" "$stride" "$multiplier"
-        start=$(date +%s)
-        printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
-            "$made" "${size%x*}" "${size#*x}" "$batch" |
-            timeout 120 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
-        echo "$2 $word $size b$batch: $(($(date +%s) - start)) s"
-    done
+    start=$(date +%s)
+    printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
+        "$made" "${size%x*}" "${size#*x}" "$batch" |
+        timeout 90 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
+    echo "$2 $word $size b$batch: $(($(date +%s) - start)) s"
 }
 
-# The dear compilers side by side, a few rows each.
+# What rivals compile for the rows of the targets, all at once: none of them times anything here that is kept. Caches of
+# Python's own modules are filled by the way.
 part_warm() {
-    echo "$rows_network" | grep . >"$scratch/rows"
-    while read -r architecture stride multiplier size batch; do
+    echo "$rows_network" | grep . | head -n 6 >"$scratch/warm"
+    while read -r architecture stride multiplier size batch who <&3; do
         [ "$multiplier" = - ] && multiplier=''
         model "$architecture" "$stride" "$multiplier"
-    done <"$scratch/rows"
-    for lines in '1p;5p;9p' '2p;6p;10p' '3p;7p;11p' '4p;8p;12p'; do
-        TORCHINDUCTOR_COMPILE_THREADS=4 open_once pytorch_peer.py pytorch-compile "$lines" &
-    done
-    for lines in '1p;3p;5p;7p;9p;11p' '2p;4p;6p;8p;10p;12p'; do
-        open_once jax_peer.py jax-jit "$lines" &
-    done
+        TORCHINDUCTOR_COMPILE_THREADS=4 open_once pytorch_peer.py pytorch-compile </dev/null &
+        [ "$who" = most ] || open_once jax_peer.py jax-jit </dev/null &
+    done 3<"$scratch/warm"
     wait
 }
 
@@ -194,9 +201,9 @@ part_frame() {
     every frame "$rows_frame"
 }
 
-# The same command again: how far two runs lie apart.
+# The same again, of those that were close: how far two runs lie apart.
 part_repeat() {
-    every network "$(echo "$rows_network" | sed -n '2,3p')" _again
+    every network "$(echo "$rows_network" | grep . | sed -n '2,3{s/[a-z]*$/close/;p}')" _again
 }
 
 # Frames in flight, of ours only.
@@ -206,8 +213,8 @@ part_slots() {
         set -- $what
         [ "$3" = - ] && set -- "$1" "$2" '' "$4"
         model "$1" "$2" "$3"
-        measure "cuda_${word}_$4_slots" --sweep slots:1,2,4 --device cuda --only posenet-cuda --precision fp16 \
-            --model "$made" --size "$4" --rounds 5 --iterations 200
+        measure "cuda_${word}_$4_slots" --sweep slots:1,2,4,8 --device cuda --only posenet-cuda --precision fp16 \
+            --model "$made" --size "$4" --rounds 7 --iterations 200
     done
 }
 
@@ -226,8 +233,8 @@ part_roofline() {
 part_cuda() {
     part_warm
     part_targets
-    part_repeat
     part_slots
+    part_repeat
     part_roofline
     part_network
     part_frame
