@@ -30,7 +30,9 @@ static void usage(FILE *to)
         "  --json FILE        keep everything measured\n"
         "  --commit TEXT      recorded there\n"
         "  --peers DIR        the rivals' workers     --python PROGRAM   runs them\n"
-        "  --list             the runtimes that would be tried\n",
+        "  --list             the runtimes that would be tried\n\n"
+        "On a GPU our first open of a model at a size tunes it for some seconds, as the library\n"
+        "does by default, and keeps its choice in $POSENET_CACHE, else ~/.cache/posenet.\n",
         to);
 }
 
