@@ -3,7 +3,8 @@
  *   tune_ways.c    what there is to choose from: sites, and the ways to compute each
  *   tune_stage.c   every way tried once on values of a real frame, and checked
  *   tune_rounds.c  ways timed in the place where they would stand, many at once
- *   tune_whole.c   the cheapest cover, and its runners-up in the whole network
+ *   tune_covers.c  the cheapest cover by what was measured, and covers with one way forced
+ *   tune_whole.c   the cheapest cover's runners-up in the whole network
  *   tune_cache.c   choices kept on disk
  *   tune.c         all of it as a plan_choose
  *

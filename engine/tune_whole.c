@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "engine/tune_ways.h"
+#include "engine/tune_whole.h"
 
 enum { SWEEPS = 3, BEST_SAMPLES = 5, SCREEN_SAMPLES = 3, PAIRS = 7, EARLY_PAIRS = 3 };
 
@@ -20,122 +20,7 @@ static const double outside_factor = 0.3, outside_more_us = 1.0;
 /* Later sweeps try again what lost by less than this a place. */
 static const double near_us = 0.3;
 
-/* A cover with its plan, slot and time. */
-typedef struct whole {
-    work *works;
-    int count;
-    plan *plan;
-    slot *slot;
-    double us;
-} whole;
-
-typedef struct chooser {
-    tuner *t;
-    pool *pool;
-    double overhead_us; /* of a mark between two works: in every measured time */
-    const whole *best;  /* while a trial's cover is looked for: it stays where it can */
-    const tune_way *forced;
-    double *lost_us; /* one a way: what its trial lost a place */
-    int trials, taken;
-} chooser;
-
-/* ---- covers ---------------------------------------------------------------------------------- */
-
-static double cost_of(const chooser *c, const tune_way *way)
-{
-    return fmax(way->us - c->overhead_us, 0.01);
-}
-
-static double measured_cost(void *user, const network *net, const row *candidate, int first,
-                            int count)
-{
-    (void)net;
-    const chooser *c = user;
-    const tune_site *site = tune_site_at(c->t, first, count);
-    const tune_way *way = site ? tune_best(c->t, site, candidate) : NULL;
-    return way ? cost_of(c, way) : INFINITY;
-}
-
-static const work *work_in(const whole *w, const row *row, int first, int count)
-{
-    for (int i = 0; i < w->count; i++)
-        if (w->works[i].first == first && w->works[i].count == count && w->works[i].row == row)
-            return &w->works[i];
-    return NULL;
-}
-
-static int overlaps(const tune_site *site, int first, int count)
-{
-    for (int k = 0; k < site->place_count; k++)
-        if (first < site->firsts[k] + site->count && site->firsts[k] < first + count) return 1;
-    return 0;
-}
-
-/* The forced way at all places of its site; elsewhere what the best cover has, for nothing; and
- * where that no longer fits, the cheapest. */
-static double forced_cost(void *user, const network *net, const row *candidate, int first,
-                          int count)
-{
-    const chooser *c = user;
-    const tune_site *site = &c->t->sites[c->forced->site];
-    if (tune_site_at(c->t, first, count) == site) return candidate == c->forced->row ? 0 : INFINITY;
-    if (work_in(c->best, candidate, first, count) && !overlaps(site, first, count)) return 0;
-    double cost = measured_cost(user, net, candidate, first, count);
-    return overlaps(site, first, count) ? cost + 1e9 : cost;
-}
-
-static void set_variants(const chooser *c, whole *w)
-{
-    for (int i = 0; i < w->count; i++) {
-        work *k = &w->works[i];
-        const tune_site *site = tune_site_at(c->t, k->first, k->count);
-        const work *kept = c->best ? work_in(c->best, k->row, k->first, k->count) : NULL;
-        if (c->forced && site == &c->t->sites[c->forced->site])
-            k->variant = c->forced->variant;
-        else
-            k->variant = kept ? kept->variant : tune_best(c->t, site, k->row)->variant;
-    }
-}
-
-/* The cheapest cover of all, or with a way forced the one nearest to the best. */
-static status find_cover(chooser *c, whole *w)
-{
-    cover_request cover = *c->t->cover;
-    cover.cost = c->forced ? forced_cost : measured_cost;
-    cover.user = c;
-    *w = (whole){0};
-    TRY(cover_find(&cover, c->pool, &w->works, &w->count));
-    set_variants(c, w);
-    return STATUS_OK;
-}
-
-static int is_same(const whole *a, const whole *b)
-{
-    if (a->count != b->count) return 0;
-    for (int i = 0; i < a->count; i++)
-        if (a->works[i].row != b->works[i].row || a->works[i].count != b->works[i].count ||
-            a->works[i].variant != b->works[i].variant)
-            return 0;
-    return 1;
-}
-
-static const tune_way *way_of(const tuner *t, const work *w)
-{
-    const tune_site *site = tune_site_at(t, w->first, w->count);
-    for (size_t i = 0; i < t->way_count; i++)
-        if (&t->sites[t->ways[i].site] == site && t->ways[i].row == w->row &&
-            t->ways[i].variant == w->variant)
-            return &t->ways[i];
-    return NULL;
-}
-
-/* By what was measured in marked frames. */
-static double expected_us(const chooser *c, const whole *w)
-{
-    double sum = 0;
-    for (int i = 0; i < w->count; i++) sum += cost_of(c, way_of(c->t, &w->works[i]));
-    return sum;
-}
+/* ---- building and measuring ------------------------------------------------------------------ */
 
 static status build(chooser *c, whole *w)
 {
@@ -161,7 +46,7 @@ static void find_overhead(chooser *c, const whole *w)
 {
     double sum = 0;
     int last = w->plan->network_first + w->plan->network_count;
-    for (int i = w->plan->network_first; i < last; i++) sum += way_of(c->t, &w->works[i])->us;
+    for (int i = w->plan->network_first; i < last; i++) sum += tune_way_of(c->t, &w->works[i])->us;
     int count = w->plan->network_count;
     if (count) c->overhead_us = fmax((sum - w->us) / count, 0);
     tune_tell(c->t, "network %.1f us; its %d works, marked, %.1f us: %.2f us a mark", w->us, count,
@@ -215,12 +100,12 @@ static status try_way(chooser *c, whole *best, const tune_way *way)
     int better = 0;
     c->best = best;
     c->forced = way;
-    status code = find_cover(c, &other);
+    status code = whole_find(c, &other);
     c->forced = NULL;
     if (code == STATUS_UNSUPPORTED) return STATUS_OK; /* the places lie in each other's way */
     TRY(code);
-    if (is_same(best, &other)) return STATUS_OK;
-    double more = expected_us(c, &other) - expected_us(c, best);
+    if (whole_is_same(best, &other)) return STATUS_OK;
+    double more = whole_expected_us(c, &other) - whole_expected_us(c, best);
     if (more > site->place_count * (outside_factor * way->us + outside_more_us)) return STATUS_OK;
     code = try_cover(c, best, &other, &better);
     if (code == STATUS_OK) {
@@ -249,7 +134,7 @@ static int dearest(const chooser *c, unsigned char *asked)
     for (size_t s = 0; s < c->t->site_count; s++) {
         const tune_way *way = tune_best(c->t, &c->t->sites[s], NULL);
         if (asked[s] || !way) continue;
-        double us = cost_of(c, way) * c->t->sites[s].place_count;
+        double us = chooser_cost(c, way) * c->t->sites[s].place_count;
         if (us > most_us) most = (int)s, most_us = us;
     }
     if (most >= 0) asked[most] = 1;
@@ -295,12 +180,12 @@ static status improve(chooser *c, whole *best)
 static status choose(chooser *c, whole *best)
 {
     whole second;
-    TRY(find_cover(c, best));
+    TRY(whole_find(c, best));
     TRY(build(c, best));
     TRY(measure(c, best, BEST_SAMPLES, &best->us));
     find_overhead(c, best);
-    TRY(find_cover(c, &second));
-    if (is_same(best, &second)) return improve(c, best);
+    TRY(whole_find(c, &second));
+    if (whole_is_same(best, &second)) return improve(c, best);
     status code = build(c, &second);
     if (code == STATUS_OK) code = measure(c, &second, BEST_SAMPLES, &second.us);
     int better = code == STATUS_OK && second.us < best->us;
