@@ -1,5 +1,5 @@
-// What the CUDA rows of MobileNet's block have in common, on the host: which steps, the order of
-// the 1x1 filter, the choice between ways.
+// What the CUDA rows of MobileNet's block have in common: which steps, the order of the 1x1 filter,
+// the choice between ways.
 #ifndef POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
 #define POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
 
@@ -47,6 +47,13 @@ template <typename WAY, int MOST> void block_insert(const WAY &a, WAY (&ways)[MO
     if (*count < MOST) ++*count;
     for (int i = *count - 1; i > at; i--) ways[i] = ways[i - 1];
     ways[at] = a;
+}
+
+// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
+__device__ inline unsigned clamped_halves(float first, float second, __half2 low, __half2 high)
+{
+    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
+    return *reinterpret_cast<unsigned *>(&pair);
 }
 
 #endif

@@ -17,76 +17,8 @@
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mma.cuh"
-
-enum {
-    BLOCK_GROUP = 4,       // pixels, 2 x 2
-    BLOCK_LANES = 4,       // depthwise channels of a thread
-    BLOCK_TAPS = 9,        // and the bias is a tenth
-    BLOCK_SLOTS = 3,       // of the filter's ring
-    BLOCK_FRAGMENT = 1024, // bytes of the filter of 32 channels in a step of 16
-    BLOCK_STEP = 16        // depthwise channels of one matrix product
-};
-
-struct block_arguments {
-    const __half *x, *residual; // residual: NULL, or y's dims
-    __half *y;
-    const float *taps;        // [10][steps * 16]: the depthwise filter, then its bias
-    const uint4 *filter;      // [channels / 32][steps][2][32 lanes], in the order of the fragments
-    const float *bias;        // [channels / 32 * 32]
-    int height, width, depth; // of x
-    int out_height, out_width, channels;
-    int down, across, groups; // groups of a picture by height and width, and of all pictures
-    int stride[2], dilation[2], pads[2];
-    int steps;             // of 16 depthwise channels
-    int chunk;             // steps in a slot of the ring
-    int cluster;           // blocks
-    float low[2], high[2]; // of the depthwise and the 1x1 activation
-};
-
-// PIXELS x CHANNELS a block, by ROWS x COLUMNS warps, and SHARES of them for each part of the
-// depth.
-template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int SHARES_> struct block_tile {
-    static constexpr int PIXELS = PIXELS_, CHANNELS = CHANNELS_;
-    static constexpr int ROWS = ROWS_, COLUMNS = COLUMNS_, SHARES = SHARES_;
-    static constexpr int WARPS = ROWS * COLUMNS, THREADS = WARPS * SHARES * 32;
-    static constexpr int GROUPS = PIXELS / BLOCK_GROUP;
-    static constexpr int DOWN = PIXELS / ROWS / 16;        // of a warp: 16-pixel fragments
-    static constexpr int ACROSS = CHANNELS / COLUMNS / 32; // and 32-channel ones
-    static_assert(DOWN * ROWS * 16 == PIXELS && ACROSS * COLUMNS * 32 == CHANNELS);
-};
-
-// A group's window in x and its pixels in y.
-struct block_place {
-    int top, left, from; // of its first pixel's window; `from` counts x's elements
-    int unused;
-};
-
-// Where things lie in a block's shared memory, in bytes.
-struct block_layout {
-    int pitch; // of the depthwise results' rows: an odd number of 16 bytes, against bank conflicts
-    int slot;  // bytes of a slot
-    int ring, taps, bias, places, pixels, end;
-    int share; // depthwise vectors of BLOCK_LANES channels that a block of the cluster computes
-};
-
-template <typename T>
-__host__ __device__ inline block_layout block_layout_of(int steps, int chunk, int cluster)
-{
-    block_layout l;
-    int vectors = steps * BLOCK_STEP / BLOCK_LANES, chunks = (steps + chunk - 1) / chunk;
-    l.share = (vectors + cluster - 1) / cluster;
-    l.pitch = steps * BLOCK_STEP * 2 + 16;
-    l.slot = T::CHANNELS / 32 * chunk * BLOCK_FRAGMENT;
-    l.ring = T::PIXELS * l.pitch;
-    l.taps = l.ring + l.slot * (chunks < BLOCK_SLOTS ? chunks : BLOCK_SLOTS);
-    int sums = T::PIXELS * T::CHANNELS * 4 * (T::SHARES - 1); // overlay all before
-    if (l.taps < sums) l.taps = sums;
-    l.bias = l.taps + (BLOCK_TAPS + 1) * l.share * BLOCK_LANES * 4;
-    l.places = l.bias + T::CHANNELS * 4;
-    l.pixels = l.places + T::GROUPS * static_cast<int>(sizeof(block_place));
-    l.end = l.pixels + T::PIXELS * 4;
-    return l;
-}
+#include "kernels/depthwise_pointwise/block_cuda.cuh"
+#include "kernels/depthwise_pointwise/block_tile.cuh"
 
 // ---- before the wait ---------------------------------------------------------------------------
 
@@ -220,13 +152,6 @@ __device__ inline void sum_taps(const block_arguments &a, const block_place &p, 
             block_multiply(sums[i], block_input(a, p, c, y, x), weights);
         }
     }
-}
-
-// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
-__device__ inline unsigned clamped_halves(float first, float second, __half2 low, __half2 high)
-{
-    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
-    return *reinterpret_cast<unsigned *>(&pair);
 }
 
 // The depthwise results of 4 pixels, to every block of the cluster.

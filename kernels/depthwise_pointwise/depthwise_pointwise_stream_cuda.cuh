@@ -17,83 +17,8 @@
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/wgmma.cuh"
-
-enum {
-    STREAM_TAPS = 9,   // and the bias is a tenth
-    STREAM_STRIP = 4,  // pixels across that a depthwise thread computes, of two lines
-    STREAM_ROW = 128,  // bytes of a row of an operand: 64 inputs, or 32 and as much unused
-    STREAM_HALF = 256, // threads of each kind; products first
-    STREAM_WORKERS = 512,
-    STREAM_THREADS = 544, // and a warp that copies
-    STREAM_MOST_STAGES = 4,
-    STREAM_MOST_SLOTS = 32,
-    STREAM_FULL = 1,
-    STREAM_EMPTY = 3 // named barriers, two each
-};
-
-struct stream_arguments {
-    const __half *residual; // NULL, or y's dims
-    __half *y;
-    const unsigned char *taps;   // [chunks][10][chunk] floats
-    const unsigned char *filter; // [chunks][channels / 32][32] rows as wgmma.cuh has them
-    const float *bias;           // [channels], or NULL
-    int out_height, out_width, channels;
-    int stride, dilation, pads[2];
-    int tile_height, tile_width;     // of y; multiples of 2 and of STREAM_STRIP
-    int window_height, window_width; // of x
-    int down, across;                // tiles of a picture
-    int tiles;                       // of all pictures
-    int splits;                      // blocks that share a tile, each with channels of its own
-    int chunk, chunks;               // depthwise channels: 32 or 64, and how often
-    int stages, slots;               // slots == chunks: the filter stays
-    float low[2], high[2];           // of the depthwise and the 1x1 activation
-};
-
-// PIXELS x CHANNELS a tile: of 128 pixels a warpgroup has 64, of 64 it has half the channels.
-template <int PIXELS_, int CHANNELS_> struct stream_tile {
-    static constexpr int PIXELS = PIXELS_, CHANNELS = CHANNELS_;
-    static constexpr int ROWS = PIXELS / 16, COLUMNS = 8 / ROWS; // of warps
-    static constexpr int ACROSS = CHANNELS / COLUMNS / 32;       // of a warp: times 32 channels
-    static_assert((ROWS == 4 || ROWS == 8) && ACROSS * COLUMNS * 32 == CHANNELS);
-};
-
-// Where things lie in a block's shared memory, in bytes.
-struct stream_layout {
-    int window, stage; // bytes of a window, and with its taps
-    int slot;          // bytes of a chunk of the filter
-    int results;       // bytes of one buffer of depthwise results
-    int at_filter, at_windows, at_bias, at_pixels, at_strips, at_barriers, end;
-};
-
-__host__ __device__ inline stream_layout stream_layout_of(const stream_arguments &a, int pixels,
-                                                          int channels)
-{
-    stream_layout l;
-    l.window = a.window_height * a.window_width * a.chunk * 2;
-    l.stage = (l.window + (STREAM_TAPS + 1) * a.chunk * 4 + 127) / 128 * 128;
-    l.slot = channels * STREAM_ROW;
-    l.results = pixels * STREAM_ROW;
-    l.at_filter = l.results * 2;
-    l.at_windows = l.at_filter + l.slot * a.slots;
-    l.at_bias = l.at_windows + l.stage * a.stages;
-    l.at_pixels = l.at_bias + channels * 4;
-    l.at_strips = l.at_pixels + pixels * 4;
-    l.at_barriers = l.at_strips + pixels / (STREAM_STRIP * 2) * 8;
-    l.end = l.at_barriers + (STREAM_MOST_STAGES + STREAM_MOST_SLOTS) * 8;
-    return l;
-}
-
-// The tile that a block computes after the one before; the channels stay.
-struct stream_place {
-    int picture, top, left; // in y
-};
-
-__device__ inline stream_place stream_place_of(const stream_arguments &a, int tile)
-{
-    int line = tile / a.across, picture = line / a.down;
-    return {picture, (line - picture * a.down) * a.tile_height,
-            (tile - line * a.across) * a.tile_width};
-}
+#include "kernels/depthwise_pointwise/block_cuda.cuh"
+#include "kernels/depthwise_pointwise/stream_tile.cuh"
 
 // ---- copies: one thread ------------------------------------------------------------------------
 
@@ -139,13 +64,6 @@ __device__ inline void copy_next_filter(const stream_arguments &a, const stream_
 
 // ---- depthwise ---------------------------------------------------------------------------------
 
-// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
-__device__ inline unsigned stream_clamped(float first, float second, __half2 low, __half2 high)
-{
-    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
-    return *reinterpret_cast<unsigned *>(&pair);
-}
-
 // Two channels of a strip: two lines of STREAM_STRIP pixels, every input read once. `first`: the
 // row of the first pixel, a multiple of STREAM_STRIP; `column`: byte of the row.
 template <int STRIDE, int DILATION>
@@ -184,7 +102,7 @@ __device__ void convolve_strip(const stream_arguments &a, const unsigned char *w
         float2 sum = sums[i / STREAM_STRIP][i % STREAM_STRIP];
         int row = first + i / STREAM_STRIP * a.tile_width + i % STREAM_STRIP;
         *reinterpret_cast<unsigned *>(results + row * STREAM_ROW + (column ^ row % 8 * 16)) =
-            stream_clamped(sum.x + bias.x, sum.y + bias.y, low, high);
+            clamped_halves(sum.x + bias.x, sum.y + bias.y, low, high);
     }
 }
 
@@ -266,7 +184,7 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
 #pragma unroll
             for (int t = 0; t < 4; t++) {
                 const float *s = &sums[j * 4 + t][i * 2];
-                out[t] = stream_clamped(s[0] + bias[t * 2] + to_float(more.value[t * 2]),
+                out[t] = clamped_halves(s[0] + bias[t * 2] + to_float(more.value[t * 2]),
                                         s[1] + bias[t * 2 + 1] + to_float(more.value[t * 2 + 1]),
                                         low, high);
             }
