@@ -8,7 +8,8 @@
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
 # bench/results/DATE-COMMIT). POSENET_PYTHON runs the rivals. What runtimes compile or tune once is kept in
-# POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out.
+# POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out;
+# POSENET_ROW_SECONDS is what one record may take, so that a rival that hangs costs no more.
 # The cpu part takes about four minutes on two cores that do nothing else, cuda ten minutes; a machine that does
 # something else makes every figure worthless, and the records say how busy it was.
 set -u
@@ -64,7 +65,8 @@ measure() {
     if [ -s "$out/$name.json" ] || late "$name"; then return; fi
     start=$(date +%s)
     # shellcheck disable=SC2086
-    "$bench" --peers "$source/bench/peers" --commit "$commit" --json "$out/$name.json" $frame "$@" || {
+    ${POSENET_ROW_SECONDS:+timeout "$POSENET_ROW_SECONDS"} "$bench" --peers "$source/bench/peers" --commit "$commit" \
+        --json "$out/$name.json" $frame "$@" || {
         echo "$name: posenet-bench exits $?" >&2
         failures=$((failures + 1))
     }
