@@ -66,16 +66,16 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
 {
 #if __CUDA_ARCH__ >= 800
     extern __shared__ __align__(128) unsigned char shared[];
+    __shared__ __align__(8) uint64_t arrived; // sums
     int tile = blockIdx.x / a.split, share = blockIdx.x - tile * a.split;
     int first_pixel = tile * T::PIXELS, first_channel = blockIdx.y * T::CHANNELS;
     int first = share * a.steps / a.split, count = (share + 1) * a.steps / a.split - first;
     int stages = min((a.steps + a.split - 1) / a.split, T::STAGES);
     int rows = (T::PIXELS + a.split - 1) / a.split;
     unsigned ring = shared_address(shared), sums_at = ring;
-    if (a.split > 1) {
-        sums_at += stages * T::STAGE_BYTES;
-        cluster_arrive_unseen();
-    }
+    unsigned barrier = shared_address(&arrived);
+    if (a.split > 1) sums_at += stages * T::STAGE_BYTES;
+    await_sums<T>(a, barrier, min(rows, T::PIXELS - share * rows));
 #pragma unroll
     for (int s = 0; s < T::STAGES; s++)
         if (s < count)
@@ -123,7 +123,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
         if (stage == T::STAGES * T::STAGE_BYTES) stage = 0;
     }
     if (a.split == 1) __syncthreads(); // the stages are free
-    finish_tile<T>(a, sums, sums_at, rows, share, output);
+    finish_tile<T>(a, sums, sums_at, rows, share, output, barrier);
 #endif
 }
 

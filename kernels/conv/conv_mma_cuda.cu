@@ -58,6 +58,7 @@ const tile_kind tiles[] = {
 };
 const int splits[] = {1, 2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 5};
 const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int OWN_SHARED = 1024; // at most of a kernel's own
 
 struct way {
     int tile, split, together;
@@ -200,7 +201,7 @@ dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
 
 bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const device_limits &limits)
 {
-    int cluster = a.split * a.together, shared_most = limits.shared_bytes;
+    int cluster = a.split * a.together;
     if (a.split > a.steps || (cluster > 1 && !limits.clusters)) return false;
     if (cluster > MOST_CLUSTER) return false;
     if (tile.kind == KERNEL_PATCH && (a.kernel[0] * a.kernel[1] == 1 || a.pieces % MMA_PIECES != 0))
@@ -209,11 +210,10 @@ bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const devic
         if (!limits.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
         if (a.together > ratio_up(a.pixels, tile.pixels)) return false;
         if (tile.stages == 8 && ratio_up(a.steps, a.split) <= 4) return false; // as with 4
-        shared_most -= 1024;                                                   // of its own
     } else if (a.together > 1) {
         return false;
     }
-    return shared_bytes(tile, a) <= shared_most;
+    return shared_bytes(tile, a) + OWN_SHARED <= limits.shared_bytes;
 }
 
 // A block's share at what a multiprocessor multiplies and fetches a clock and at what the cache

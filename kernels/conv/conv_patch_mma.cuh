@@ -17,8 +17,7 @@ struct patch_rows {
     int first, count;
 };
 
-__device__ inline patch_rows patch_rows_of(const conv_mma_arguments &a, int pixel,
-                                                    int last)
+__device__ inline patch_rows patch_rows_of(const conv_mma_arguments &a, int pixel, int last)
 {
     int top = pixel / a.out_width * a.stride[0] - a.pads[0];
     int bottom = last / a.out_width * a.stride[0] - a.pads[0] + (a.kernel[0] - 1) * a.dilation[0];
@@ -84,6 +83,7 @@ __global__ void __launch_bounds__(T::THREADS) conv_patch_mma(conv_mma_arguments 
 {
 #if __CUDA_ARCH__ >= 800
     extern __shared__ __align__(128) unsigned char shared[];
+    __shared__ __align__(8) uint64_t arrived; // sums
     int tile = blockIdx.x / a.split, share = blockIdx.x - tile * a.split;
     int out_pixels = a.out_height * a.out_width;
     int tiles = (out_pixels + T::PIXELS - 1) / T::PIXELS; // of a picture
@@ -98,7 +98,8 @@ __global__ void __launch_bounds__(T::THREADS) conv_patch_mma(conv_mma_arguments 
     unsigned zeros = shared_address(shared), patch = zeros + PATCH_ZEROS;
     unsigned ring = patch + a.patches * a.patch_bytes;
     unsigned sums_at = ring + stages * T::FILTER_BYTES;
-    if (a.split > 1) cluster_arrive_unseen();
+    unsigned barrier = shared_address(&arrived);
+    await_sums<T>(a, barrier, min(rows, T::PIXELS - share * rows));
 
     // The filter's steps lie tap by tap.
     int next_block = block, next_tap = tap;
@@ -149,7 +150,7 @@ __global__ void __launch_bounds__(T::THREADS) conv_patch_mma(conv_mma_arguments 
         ky = 0;
         patch += a.patch_bytes;
     }
-    finish_tile<T>(a, sums, sums_at, rows, share, output);
+    finish_tile<T>(a, sums, sums_at, rows, share, output, barrier);
 #endif
 }
 

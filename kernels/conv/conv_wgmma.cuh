@@ -56,7 +56,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
-    __shared__ __align__(8) uint64_t arrived[WGMMA_FILTER_STAGES]; // is_built looks for it
+    __shared__ __align__(8) uint64_t arrived[WGMMA_FILTER_STAGES + 1]; // last: sums
     int tile = blockIdx.x / a.split, share = blockIdx.x - tile * a.split;
     int place = tile % a.together;
     int first_pixel = tile * T::PIXELS, first_channel = blockIdx.y * T::CHANNELS;
@@ -71,7 +71,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
         for (int i = 0; i < a.filter_stages; i++) make_barrier(barriers + i * 8);
         show_barriers();
     }
-    if (a.together > 1) { // others write here
+    if (a.together > 1) {        // others write here
         cluster_arrive_unseen(); // show_barriers has shown them
         cluster_wait();
     } else {
@@ -79,7 +79,8 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
     }
     if (threadIdx.x == 0)
         for (int i = 0; i < min(count, a.filter_stages); i++) filter.copy(i, a.together);
-    if (a.split > 1) cluster_arrive_unseen();
+    unsigned sums_barrier = barriers + WGMMA_FILTER_STAGES * 8;
+    await_sums<T>(a, sums_barrier, min(rows, T::PIXELS - share * rows));
     let_next_start();
     mma_input<T> input(a, first_pixel, first);
     int own = first_pixel + share * rows; // the first row of y that this block finishes
@@ -133,7 +134,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
 #pragma unroll
         for (int l = 0; l < 4; l++) settle(sums[0][j][l]);
     if (a.split == 1) __syncthreads(); // the stages are free
-    finish_tile<T>(a, sums, sums_at, rows, share, output, place * a.split);
+    finish_tile<T>(a, sums, sums_at, rows, share, output, sums_barrier, place * a.split);
 #endif
 }
 

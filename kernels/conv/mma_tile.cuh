@@ -16,6 +16,7 @@
 #ifndef POSENET_KERNELS_CONV_MMA_TILE_CUH
 #define POSENET_KERNELS_CONV_MMA_TILE_CUH
 
+#include "kernels/cuda/bulk.cuh"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mma.cuh"
@@ -99,23 +100,32 @@ template <typename T> __device__ int sum_index(int row, int channel)
 }
 
 // Sends each row of the tile to the block that finishes it: block r of those that share the tile
-// has rows r * rows.., and a place for those of every block's share. Block 0 has rank first_rank.
+// has rows r * rows.., and a place for those of every block's share; `barrier`, there, counts what
+// comes. Block 0 has rank first_rank.
 template <typename T>
 __device__ void send_sums(const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsigned to, int rows,
-                          int share, int first_rank)
+                          int split, int share, int first_rank, unsigned barrier)
 {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
     for (int i = 0; i < T::ACROSS * 2; i++) {
         int row = (warp / T::COLUMNS * T::ACROSS * 2 + i) * 8 + lane / 4;
-        int rank = row / rows;
-        row += (share - rank) * rows;
+        unsigned there = 0, done = 0;
+        if (split > 1) {
+            int rank = row / rows;
+            row += (share - rank) * rows;
+            there = address_in_cluster(to, first_rank + rank);
+            done = address_in_cluster(barrier, first_rank + rank);
+        }
 #pragma unroll
         for (int j = 0; j < T::DOWN * 2; j++) {
             int channel = (warp % T::COLUMNS * T::DOWN * 2 + j) * 8 + lane % 4 * 2;
+            unsigned at = sum_index<T>(row, channel) * 4;
             const float *two = &sums[i / 2][j][i % 2 * 2];
-            store_in_cluster(to + sum_index<T>(row, channel) * 4, first_rank + rank, two[0],
-                             two[1]);
+            if (split > 1)
+                send_in_cluster(there + at, two[0], two[1], done);
+            else
+                store_shared(to + at, two[0], two[1]);
         }
     }
 }
@@ -264,22 +274,36 @@ template <typename T> class mma_output
     }
 };
 
+// What a block does before its first product, where a.split > 1, so that the others of its cluster
+// may send it sums: those of `rows` rows, of every share. One thread makes the barrier.
+template <typename T>
+__device__ void await_sums(const conv_mma_arguments &a, unsigned barrier, int rows)
+{
+    if (a.split == 1) return;
+    if (threadIdx.x == 0) {
+        make_barrier(barrier);
+        show_barriers();
+        expect_bytes(barrier, rows * a.split * T::CHANNELS * static_cast<int>(sizeof(float)));
+    }
+    __syncwarp();
+    cluster_arrive_unseen();
+}
+
 // What follows the last step: the block's own sums and the others' become rows of y. `tile_rows`:
 // those of the tile that a share finishes; `sums_at`: free shared memory of all blocks for them;
-// `first_rank`: in the cluster, of the tile's first block.
+// `barrier`: await_sums's; `first_rank`: in the cluster, of the tile's first block.
 template <typename T>
 __device__ void finish_tile(const conv_mma_arguments &a,
                             const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsigned sums_at,
-                            int tile_rows, int share, mma_output<T> &output, int first_rank = 0)
+                            int tile_rows, int share, mma_output<T> &output, unsigned barrier,
+                            int first_rank = 0)
 {
     if (a.split > 1) cluster_wait(); // the others have started
-    send_sums<T>(sums, sums_at, tile_rows, share, first_rank);
-    if (a.split > 1) {
-        cluster_arrive();
-        cluster_wait();
-    } else {
+    send_sums<T>(sums, sums_at, tile_rows, a.split, share, first_rank, barrier);
+    if (a.split > 1)
+        wait_for_sent(barrier);
+    else
         __syncthreads();
-    }
     output.store(a, sums_at, tile_rows);
 }
 

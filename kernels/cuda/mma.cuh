@@ -78,6 +78,13 @@ __device__ inline void store_shared(unsigned to, uint4 value)
 #endif
 }
 
+__device__ inline void store_shared(unsigned to, float first, float second)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(first), "f"(second) : "memory");
+#endif
+}
+
 // sums += a b, 16x8 += 16x16 times 16x8.
 __device__ inline void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0,
                                     unsigned b1)
@@ -113,6 +120,43 @@ __device__ inline void cluster_wait()
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 #else
     __syncthreads();
+#endif
+}
+
+// Where `at` lies in block `rank` of the cluster.
+__device__ inline unsigned address_in_cluster(unsigned at, unsigned rank)
+{
+    unsigned there = at;
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(at), "r"(rank));
+#endif
+    return there;
+}
+
+// Writes two floats into the shared memory of a block of the cluster, and counts 8 bytes at its
+// barrier (kernels/cuda/bulk.cuh); both addresses are address_in_cluster's.
+__device__ inline void send_in_cluster(unsigned to, float first, float second, unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 "
+                 "[%0], {%1, %2}, [%3];" ::"r"(to),
+                 "f"(first), "f"(second), "r"(barrier)
+                 : "memory");
+#endif
+}
+
+// Until all bytes that the block's barrier expects in its first phase have been sent to it.
+__device__ inline void wait_for_sent(unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    unsigned done = 0;
+    while (!done)
+        asm volatile("{\n.reg .pred p;\n"
+                     "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], 0;\n"
+                     "selp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(done)
+                     : "r"(barrier)
+                     : "memory");
 #endif
 }
 
