@@ -17,6 +17,7 @@ typedef struct tiny_spec {
     int64_t batch, height, width;    /* 0: dynamic */
     int sigmoid;                     /* the graph makes scores of the logits itself */
     int scaled;                      /* input * (1 / 255) before the convolutions */
+    int pooled;                      /* a 3x3 max pooling of stride 1 before the convolutions */
     int turned;                      /* height and width swapped inside, and swapped back */
     int channels;                    /* of the input; 0: 3 */
     int without;                     /* 1 + a head that is left out; 0: none */
@@ -116,6 +117,12 @@ static inline uint8_t *tiny_model(const tiny_spec *spec, size_t *size)
         onnx_build_floats(b, "scale", 0, NULL, &(float){1.0f / 255.0f});
         onnx_build_node(b, "Mul", pool_format(b->p, "%s,scale", at), "scaled");
         at = "scaled";
+    }
+    if (spec->pooled) {
+        Onnx__NodeProto *pool = onnx_build_node(b, "MaxPool", at, "pooled");
+        onnx_build_ints(b, pool, "kernel_shape", 2, (int64_t[]){3, 3});
+        onnx_build_ints(b, pool, "pads", 4, (int64_t[]){1, 1, 1, 1});
+        at = "pooled";
     }
     for (int head = 0; head < DECODE_HEADS; head++)
         if (spec->without != head + 1)

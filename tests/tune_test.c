@@ -16,7 +16,7 @@
 #include "kernels/rows.h"
 #include "tests/tiny_model.h"
 
-enum { PATH_BYTES = 512, FILE_BYTES = 4096, MUTATIONS = 120, WRITERS = 4 };
+enum { PATH_BYTES = 512, FILE_BYTES = 4096, MUTATIONS = 120, WRITERS = 4, TENSORS = 16 };
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -107,6 +107,45 @@ static const row absent = {.name = "absent",
 static const row two = {
     .name = "two", PLANTED, .variants = variants_two, .enqueue = enqueue_two, .plain = 0};
 
+/* A max pooling and the convolution after it, which reads what lies in the workspace. */
+static int covers_both(const network *net, int first, precision p)
+{
+    return first + 1 < net->step_count && max_pool_ref.covers(net, first, p) &&
+                   covers_conv(net, first + 1, p) &&
+                   net->steps[first + 1].inputs[0] == net->steps[first].output
+               ? 2
+               : 0;
+}
+
+static status prepare_both(const prepare_context *context, const network *net, work *w)
+{
+    work second = {.row = &conv_ref, .first = w->first + 1, .count = 1};
+    TRY(prepare_conv(context, net, &second));
+    w->state = second.state;
+    w->workspace_bytes = tensor_bytes(&net->tensors[net->steps[w->first].output]);
+    return STATUS_OK;
+}
+
+static status enqueue_both(const work *w, const network *net, const run *r)
+{
+    tensor tensors[TENSORS];
+    cr_assert_leq(net->tensor_count, TENSORS);
+    memcpy(tensors, net->tensors, (size_t)net->tensor_count * sizeof *tensors);
+    tensors[net->steps[w->first].output].offset = w->workspace;
+    const network inside = {net->tensor_count, net->step_count, tensors, net->steps};
+    const work first = {.row = &max_pool_ref, .first = w->first, .count = 1},
+               second = {.row = &conv_ref, .first = w->first + 1, .count = 1, .state = w->state};
+    TRY(max_pool_ref.enqueue(&first, &inside, r));
+    return conv_ref.enqueue(&second, &inside, r);
+}
+
+static const row both = {.name = "both",
+                         .device = DEVICE_REF,
+                         .covers = covers_both,
+                         .prepare = prepare_both,
+                         .enqueue = enqueue_both,
+                         .release = release_conv};
+
 static const row *const bad_rows[] = {&preprocess_ref, &slow,   &wrong,      &not_number, &failing,
                                       &idle,           &absent, &decode_ref, NULL};
 static const row *const good_rows[] = {&preprocess_ref, &wrong, &failing,    &slow,
@@ -121,11 +160,11 @@ typedef struct bench {
     char folder[PATH_BYTES];
 } bench;
 
-static bench open_bench(void)
+static bench open_bench_of(const tiny_spec *spec)
 {
     bench b;
     size_t size;
-    uint8_t *bytes = tiny_model(&(tiny_spec){0}, &size);
+    uint8_t *bytes = tiny_model(spec, &size);
     model_request request = {
         .bytes = bytes, .byte_count = size, .normalize = POSENET_NORMALIZE_NONE};
     cr_assert_eq(model_open(&request, &b.model), STATUS_OK, "%s", fail_text());
@@ -136,6 +175,11 @@ static bench open_bench(void)
     strcpy(b.folder, "/tmp/posenet-tune-XXXXXX");
     cr_assert_not_null(mkdtemp(b.folder));
     return b;
+}
+
+static bench open_bench(void)
+{
+    return open_bench_of(&(tiny_spec){0});
 }
 
 static int list_files(const char *folder, char last[PATH_BYTES])
@@ -206,6 +250,16 @@ Test(tune, the_fastest_way_is_taken)
     bench b = open_bench();
     tuning t = {.mode = TUNE_ON};
     expect_rows(&b, good_rows, &t, 33, best);
+    close_bench(&b);
+}
+
+Test(tune, steps_as_one_are_taken_where_that_is_faster)
+{
+    bench b = open_bench_of(&(tiny_spec){.pooled = 1});
+    tuning t = {.mode = TUNE_ON};
+    static const row *const rows[] = {&preprocess_ref, &max_pool_ref, &slow,
+                                      &both,           &decode_ref,   NULL};
+    expect_rows(&b, rows, &t, 33, "preprocess_ref/0 both/0 decode_ref/0");
     close_bench(&b);
 }
 
