@@ -8,7 +8,8 @@
 # tools; racecheck takes four minutes), faults, soak, speed. Parts may run side by side, each with an OUT
 # of its own; soak (it watches the device's memory) and speed want the GPU to themselves.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
-# POSENET_MODELS the models; PRECISIONS may name some of fp32 tf32 fp16. Logs go to OUT, a table of results to stdout.
+# POSENET_MODELS the models; PRECISIONS may name some of fp32 tf32 fp16,
+# KERNELS the rows that sanitizers watch. Logs go to OUT, a table of results to stdout.
 set -u
 out=$1
 shift
@@ -172,15 +173,17 @@ part_speed() {
 }
 
 # Every kernel of ours over the small cases, and a run of each model, where cuDNN and cuBLASLt run too.
+# The model's rows are chosen before, since a watched tuner would take hours.
 sanitize() {
     tool=$1
     watch="compute-sanitizer --tool $tool --error-exitcode 9"
-    step "${tool}_kernels" 300 $watch "$kernel_check" --filter _cuda --skip layer
-    step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
     for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
-        step "${tool}_${model%%_*}" 60 $watch "$posenet" run --device cuda --json /dev/null \
-            --model $model --size 65x65 "$POSENET_SHARED/images/couple.jpg"
+        plain="$posenet run --device cuda --json /dev/null --model $model --size 65x65"
+        $plain "$POSENET_SHARED/images/couple.jpg" >"$out/tuned_${model%%_*}.txt" 2>&1
+        step "${tool}_${model%%_*}" 60 $watch $plain "$POSENET_SHARED/images/couple.jpg"
     done
+    step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
+    step "${tool}_kernels" 300 $watch "$kernel_check" --filter "${KERNELS:-_cuda}" --skip layer
 }
 part_memcheck() { sanitize memcheck; }
 part_racecheck() { sanitize racecheck; }
