@@ -1,0 +1,261 @@
+// The ways of conv_mma_cuda: a kernel, a tile, a number of blocks that share k, and one of tiles
+// that fetch the filter together; best first by a rough model.
+#ifndef POSENET_KERNELS_CONV_CONV_MMA_WAYS_CUH
+#define POSENET_KERNELS_CONV_CONV_MMA_WAYS_CUH
+
+#include "kernels/conv/conv_mma.cuh"
+#include "kernels/conv/conv_patch_mma.cuh"
+#include "kernels/conv/conv_wgmma.cuh"
+#include "kernels/cuda/cuda.h"
+
+namespace
+{
+
+enum kernel_kind { KERNEL_ROWS, KERNEL_PATCH, KERNEL_WGMMA }; // conv_mma.cuh, ...
+
+struct tile_kind {
+    int pixels, channels, stages, threads, x_bytes, filter_bytes; // bytes of a stage
+    kernel_kind kind;
+    void (*kernel)(conv_mma_arguments);
+};
+
+template <typename T> constexpr tile_kind rows_kind()
+{
+    return {T::PIXELS,  T::CHANNELS,     T::STAGES,   T::THREADS,
+            T::X_BYTES, T::FILTER_BYTES, KERNEL_ROWS, conv_mma<T>};
+}
+
+template <typename T> constexpr tile_kind patch_kind()
+{
+    return {T::PIXELS, T::CHANNELS,     T::STAGES,    T::THREADS,
+            0,         T::FILTER_BYTES, KERNEL_PATCH, conv_patch_mma<T>};
+}
+
+template <typename T> constexpr tile_kind wgmma_kind()
+{
+    return {T::PIXELS,  T::CHANNELS,     T::STAGES,    T::THREADS,
+            T::X_BYTES, T::FILTER_BYTES, KERNEL_WGMMA, conv_wgmma<T>};
+}
+
+// Two blocks of up to 113 KiB fit a multiprocessor: one computes, the next kernel's waits.
+const tile_kind tiles[] = {
+    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),    rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
+    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),    rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
+    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),    rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
+    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),   rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
+    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
+    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
+    patch_kind<mma_tile<128, 64, 4, 2, 9>>(),  wgmma_kind<mma_tile<64, 32, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 32, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 64, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 64, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 128, 4, 1, 4>>(),
+    wgmma_kind<mma_tile<64, 128, 4, 1, 8>>(),  wgmma_kind<mma_tile<128, 64, 8, 1, 4>>(),
+    wgmma_kind<mma_tile<128, 128, 8, 1, 4>>(),
+};
+const int splits[] = {1, 2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 5};
+const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int OWN_SHARED = 1024; // at most of a kernel's own
+
+struct way {
+    int tile, split, together;
+    double clocks; // expected
+};
+
+struct device_limits {
+    int multiprocessors, shared_bytes, clusters, wgmma;
+};
+
+status read_limits(device_limits *out)
+{
+    const char *doing = "asking what the device can do";
+    int device = 0, major = 0;
+    TRY(cuda_check(cudaGetDevice(&device), doing));
+    const struct {
+        int *to;
+        cudaDeviceAttr name;
+    } wanted[] = {{&major, cudaDevAttrComputeCapabilityMajor},
+                  {&out->multiprocessors, cudaDevAttrMultiProcessorCount},
+                  {&out->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin}};
+    for (const auto &one : wanted)
+        TRY(cuda_check(cudaDeviceGetAttribute(one.to, one.name, device), doing));
+    out->clusters = major >= 9;
+    // Where the kernel is not built for this device its body is empty, and so is its shared memory.
+    cudaFuncAttributes built;
+    TRY(cuda_check(cudaFuncGetAttributes(&built, conv_wgmma<mma_tile<64, 64, 4, 1, 4>>), doing));
+    out->wgmma = built.sharedSizeBytes >= WGMMA_FILTER_STAGES * sizeof(uint64_t);
+    return STATUS_OK;
+}
+
+int ratio_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+// What the kernels need to know of a step, without its operands and its way.
+conv_mma_arguments shape_of(const network *net, const step *s)
+{
+    const conv_params *p = &s->as.conv;
+    const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
+    conv_mma_arguments a = {};
+    a.y_fp32 = y->type == TYPE_FP32;
+    a.height = x->dims[AXIS_H];
+    a.width = x->dims[AXIS_W];
+    a.pieces = x->dims[AXIS_C] / 8;
+    a.out_height = y->dims[AXIS_H];
+    a.out_width = y->dims[AXIS_W];
+    a.channels = y->dims[AXIS_C];
+    a.pixels = y->dims[AXIS_N] * a.out_height * a.out_width;
+    a.filter_channels = ratio_up(a.channels, 128) * 128;
+    for (int i = 0; i < 2; i++) {
+        a.kernel[i] = p->kernel[i];
+        a.stride[i] = p->stride[i];
+        a.dilation[i] = p->dilation[i];
+        a.pads[i] = p->pads[i];
+    }
+    a.steps = ratio_up(p->kernel[0] * p->kernel[1] * p->in_channels, MMA_STEP);
+    a.act = p->act;
+    return a;
+}
+
+// ---- ways -------------------------------------------------------------------------------------
+
+int64_t sum_bytes(const tile_kind &tile, const conv_mma_arguments &a)
+{
+    return a.split * ratio_up(tile.pixels, a.split) * tile.channels *
+           static_cast<int64_t>(sizeof(float));
+}
+
+// As many stages of the filter as fit beside a second block, at least 3 where a share has them;
+// where tiles fetch together, all of the share.
+void set_stages(conv_mma_arguments *a, const tile_kind &tile)
+{
+    const int half = 112 << 10;
+    int share = ratio_up(a->steps, a->split);
+    int64_t others = WGMMA_ALIGN + (share < tile.stages ? share : tile.stages) * tile.x_bytes;
+    if (a->split > 1) others += sum_bytes(tile, *a);
+    int64_t stages = (half - others) / tile.filter_bytes;
+    if (stages < 3) stages = 3;
+    a->filter_stages = stages < share && a->together == 1 ? static_cast<int>(stages) : share;
+}
+
+void set_patches(conv_mma_arguments *a, const tile_kind &tile)
+{
+    int lines = (tile.pixels - 2) / a->out_width + 2; // that a tile may touch
+    if (lines > a->out_height) lines = a->out_height;
+    int rows = (lines - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1;
+    if (rows > a->height) rows = a->height;
+    int64_t bytes = static_cast<int64_t>(rows) * a->width * PATCH_PIXEL, most = 1 << 20;
+    a->patch_bytes = static_cast<int>(bytes < most ? bytes : most); // neither fits
+    int taps = a->kernel[0] * a->kernel[1];
+    for (int share = 0; share < a->split; share++) {
+        int first = share * a->steps / a->split, last = (share + 1) * a->steps / a->split - 1;
+        int patches = last / taps - first / taps + 1;
+        if (patches > a->patches) a->patches = patches;
+    }
+}
+
+// The split, and what follows from it for a tile.
+void set_way(conv_mma_arguments *a, const tile_kind &tile, int split, int together)
+{
+    a->split = split;
+    a->together = together;
+    a->patches = a->patch_bytes = a->filter_stages = 0;
+    if (tile.kind == KERNEL_PATCH) set_patches(a, tile);
+    if (tile.kind == KERNEL_WGMMA) set_stages(a, tile);
+}
+
+int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
+{
+    int share = ratio_up(a.steps, a.split);
+    int stages = share < tile.stages ? share : tile.stages;
+    int64_t ring = stages * (tile.x_bytes + tile.filter_bytes), sums = sum_bytes(tile, a);
+    if (tile.kind == KERNEL_PATCH)
+        return PATCH_ZEROS + static_cast<int64_t>(a.patches) * a.patch_bytes + ring + sums;
+    if (tile.kind == KERNEL_WGMMA)
+        ring = WGMMA_ALIGN + stages * tile.x_bytes +
+               static_cast<int64_t>(a.filter_stages) * tile.filter_bytes;
+    if (a.split > 1) return ring + sums;
+    return ring > sums + WGMMA_ALIGN ? ring : sums + WGMMA_ALIGN;
+}
+
+dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
+{
+    int pixel_tiles = ratio_up(a.pixels, tile.pixels);
+    if (tile.kind == KERNEL_PATCH) { // none has pixels of two pictures
+        int out_pixels = a.out_height * a.out_width;
+        pixel_tiles = a.pixels / out_pixels * ratio_up(out_pixels, tile.pixels);
+    }
+    pixel_tiles = ratio_up(pixel_tiles, a.together) * a.together;
+    return dim3(pixel_tiles * a.split, ratio_up(a.channels, tile.channels));
+}
+
+bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const device_limits &limits)
+{
+    int cluster = a.split * a.together;
+    if (a.split > a.steps || (cluster > 1 && !limits.clusters)) return false;
+    if (cluster > MOST_CLUSTER) return false;
+    if (tile.kind == KERNEL_PATCH && (a.kernel[0] * a.kernel[1] == 1 || a.pieces % MMA_PIECES != 0))
+        return false;
+    if (tile.kind == KERNEL_WGMMA) {
+        if (!limits.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
+        if (a.together > ratio_up(a.pixels, tile.pixels)) return false;
+        if (tile.stages == 8 && ratio_up(a.steps, a.split) <= 4) return false; // as with 4
+    } else if (a.together > 1) {
+        return false;
+    }
+    return shared_bytes(tile, a) + OWN_SHARED <= limits.shared_bytes;
+}
+
+// A block's share at what a multiprocessor multiplies and fetches a clock and at what the cache
+// gives all of them, times the blocks that it gets, and what a sum across blocks costs.
+double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a,
+                       const device_limits &limits)
+{
+    const double products_a_clock = tile.kind == KERNEL_WGMMA ? 1800 : 1100;
+    const double bytes_a_clock = 48, all_bytes_a_clock = 2600, sums_a_clock = 24;
+    dim3 blocks = blocks_of(tile, a);
+    double count = static_cast<double>(blocks.x) * blocks.y;
+    double rounds = ratio_up(static_cast<int>(count), limits.multiprocessors);
+    double products = tile.pixels * tile.channels * MMA_STEP / products_a_clock;
+    double fetches = (tile.x_bytes + tile.filter_bytes) / bytes_a_clock;
+    double cached = (tile.x_bytes + static_cast<double>(tile.filter_bytes) / a.together) *
+                    (count < limits.multiprocessors ? count : limits.multiprocessors) /
+                    all_bytes_a_clock;
+    double once = static_cast<double>(a.patches) * a.patch_bytes / bytes_a_clock +
+                  tile.pixels * tile.channels / a.split / sums_a_clock + 1000;
+    double step = products > fetches ? products : fetches;
+    if (step < cached) step = cached;
+    return rounds * (ratio_up(a.steps, a.split) * step + once) +
+           (a.split > 1 ? 900 + 40 * a.split : 0);
+}
+
+// Puts a way among the best MOST_WAYS, best first.
+void keep_way(way *ways, int *count, const way &w)
+{
+    int at = *count < MOST_WAYS ? (*count)++ : MOST_WAYS;
+    for (; at > 0 && ways[at - 1].clocks > w.clocks; at--)
+        if (at < MOST_WAYS) ways[at] = ways[at - 1];
+    if (at < MOST_WAYS) ways[at] = w;
+}
+
+// The best MOST_WAYS ways into `out`, best first; how many.
+int list_ways(const device_limits &limits, const network *net, const step *s, way *out)
+{
+    int count = 0;
+    conv_mma_arguments a = shape_of(net, s);
+    for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+        for (int split : splits) {
+            for (int together : togethers) {
+                set_way(&a, tiles[t], split, together);
+                if (!is_possible(tiles[t], a, limits)) continue;
+                keep_way(
+                    out, &count,
+                    {static_cast<int>(t), split, together, expected_clocks(tiles[t], a, limits)});
+            }
+        }
+    }
+    return count;
+}
+
+} // namespace
+
+#endif
