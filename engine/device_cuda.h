@@ -39,13 +39,8 @@ typedef struct recorded {
     size_t pixels_bytes;
     unsigned char *stage; /* pinned: rows of pageable pictures; grows */
     size_t stage_bytes;
-    /* The frame, with kernels that start early: the shortest time for one that has the GPU to
-     * itself. A kernel that waits holds registers and shared memory of a multiprocessor, so beside
-     * other slots' frames the other one is launched, whose kernels start in turn. The network is
-     * the frame's works alone, for compute. With marks there is only the first. */
-    cudaGraphExec_t frame, frame_in_turn, network;
-    int in_turn;        /* what is captured now starts in turn */
-    cudaEvent_t *marks; /* with microseconds: start, uploaded, after each work */
+    cudaGraphExec_t frame, network; /* network: its works alone, for compute; not with marks */
+    cudaEvent_t *marks;             /* with microseconds: start, uploaded, after each work */
     int mark_count;
     int64_t launched, nap; /* nanoseconds, where waiting sleeps: when; how long before a look */
 } recorded;

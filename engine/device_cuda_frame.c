@@ -39,8 +39,7 @@ status gpu_launch(device *d, slot *s)
     TRY(gpu_place_pictures(s, r));
     *s->row_options = s->options;
     for (int i = 0; i < s->plan->batch; i++) s->counts[i] = COUNT_PENDING;
-    cudaGraphExec_t frame = s->beside && r->frame_in_turn ? r->frame_in_turn : r->frame;
-    TRY(cuda_check(cudaGraphLaunch(frame, r->stream), "launching the frame"));
+    TRY(cuda_check(cudaGraphLaunch(r->frame, r->stream), "launching the frame"));
     if (d->blocking) r->launched = now_ns();
     s->ledger.bytes_up = (int64_t)s->descriptor_bytes + gpu_uploaded_bytes(s, r);
     return STATUS_OK;

@@ -87,8 +87,7 @@ status gpu_enqueue_works(slot *s, const recorded *r, int first, int count, unsig
 {
     for (int i = first; i < first + count; i++) {
         const work *w = &s->plan->works[i];
-        s->run.programmatic = 0;
-        if (!r->in_turn) TRY(follows_kernel(r->stream, &s->run.programmatic));
+        TRY(follows_kernel(r->stream, &s->run.programmatic));
         TRY(w->row->enqueue(w, &s->plan->net, &s->run));
         if (r->marks)
             TRY(cuda_check(cudaEventRecordWithFlags(r->marks[i + 2], r->stream, mark_flags),
@@ -153,12 +152,7 @@ static status record(slot *s, recorded *r)
     point_rows(s, r);
     TRY(run_once(s, r));
     TRY(capture(s, r, enqueue_frame, &r->frame));
-    if (!r->marks) {
-        TRY(capture(s, r, enqueue_network, &r->network));
-        r->in_turn = 1;
-        TRY(capture(s, r, enqueue_frame, &r->frame_in_turn));
-        r->in_turn = 0;
-    }
+    if (!r->marks) TRY(capture(s, r, enqueue_network, &r->network));
     return cuda_check(cudaStreamSynchronize(r->stream), "recording a slot");
 }
 
@@ -178,7 +172,6 @@ void gpu_forget(device *d, slot *s)
     (void)!cuda_device_use(((gpu *)d)->cuda);
     if (r->stream) (void)cudaStreamSynchronize(r->stream);
     if (r->frame) (void)cudaGraphExecDestroy(r->frame);
-    if (r->frame_in_turn) (void)cudaGraphExecDestroy(r->frame_in_turn);
     if (r->network) (void)cudaGraphExecDestroy(r->network);
     for (int i = 0; i < r->mark_count; i++) (void)cudaEventDestroy(r->marks[i]);
     if (r->ready) (void)cudaEventDestroy(r->ready);

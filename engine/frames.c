@@ -76,7 +76,6 @@ status frames_submit(posenet *e, const posenet_image *images, int count,
     slot *s = slot_at(e, index);
     if (e->last == s) e->last = NULL;
     slot_describe(s, e->images, count, &decode);
-    s->beside = e->in_flight > 0;
     TRY(e->device->calls->launch(e->device, s));
     e->flight[e->in_flight++] = index;
     return STATUS_OK;

@@ -36,7 +36,6 @@ typedef struct slot {
     int image_count;
     slot_image *images;
     decode_options options;
-    int beside; /* other slots' frames are in flight as this one is launched */
 
     /* What rows read, filled by launch and compute, and what they write: two blocks of pinned
      * host memory, of multiples of 16 bytes. pictures and counts are the batch long, poses batch *

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/device_cuda.h"
 #include "engine/inside.h"
 #include "engine/posenet.h"
 
@@ -155,18 +154,6 @@ static posenet_status time_flight(const subject *s, source from, int flight, dou
     return code;
 }
 
-/* A second time as no frame beside others is launched: with kernels that start early. */
-static void swap_graphs(const subject *s)
-{
-    const posenet *e = s->engine;
-    for (int i = 0; i < e->settings.slots; i++) {
-        recorded *r = e->plans[e->current].slots[i]->recorded;
-        cudaGraphExec_t frame = r->frame;
-        r->frame = r->frame_in_turn;
-        r->frame_in_turn = frame;
-    }
-}
-
 static posenet_status time_flights(const subject *s, source from, const char *name)
 {
     posenet_status code = POSENET_OK;
@@ -196,9 +183,6 @@ static posenet_status time_sources(subject *s)
         s->images[i].data = pageable + at;
     }
     posenet_status code = time_flights(s, FROM_FRAME, "lent buffers");
-    swap_graphs(s);
-    if (code == POSENET_OK) code = time_flights(s, FROM_FRAME, "lent buffers, starting early");
-    swap_graphs(s);
     if (code == POSENET_OK) code = time_flights(s, FROM_PAGEABLE, "pageable");
     for (int i = 0; i < s->batch; i++) {
         size_t at = (size_t)i * FRAME_WIDTH * FRAME_HEIGHT * 3;
