@@ -1,4 +1,6 @@
 """OpenVINO on the CPU. By itself it takes bf16 on processors that have it, so fp32 is asked for."""
+import os
+
 import numpy as np
 
 from _worker import Missing, head_outputs, main, wants_nchw
@@ -9,6 +11,7 @@ VARIANTS = [{"name": "openvino-cpu", "device": "cpu"}]
 class OpenVino:
     @staticmethod
     def load(_variant):
+        os.environ.setdefault("CI", "true")  # else it forks a process for telemetry, which can outlive the worker
         try:
             import openvino  # noqa: F401
         except ImportError as e:
