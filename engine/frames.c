@@ -42,7 +42,7 @@ static slot *slot_at(const posenet *e, int index)
 
 status frames_lend(posenet *e, size_t bytes, void **out)
 {
-    int index;
+    int index = 0;
     TRY(free_slot(e, &index));
     slot *s = slot_at(e, index);
     TRY(slot_reserve(s, bytes));

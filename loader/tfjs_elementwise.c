@@ -266,7 +266,7 @@ status tfjs_emit_batch_norm(tfjs_translation *t, int id, int first, const char *
     int inputs[5] = {x};
     int64_t channels = t->g->values[x].dims[1];
     for (int i = 0; i < 4; i++) {
-        const constant *c;
+        const constant *c = NULL;
         TRY(tfjs_channels_input(t, id, first + i, channels, &c));
         channels = c->count;
         const char *list = t->model->nodes[n->inputs[first + i]].name;
