@@ -69,7 +69,7 @@ status frames_submit(posenet *e, const posenet_image *images, int count,
                      const posenet_decode_options *options)
 {
     decode_options decode;
-    int index;
+    int index = 0;
     TRY(free_slot(e, &index));
     TRY(read_images(e, images, count));
     TRY(options_read(options, e->settings.max_poses, &decode));
@@ -156,7 +156,7 @@ status frames_infer(posenet *e, const posenet_tensor *input, const posenet_tenso
 {
     const plan *p = inside_plan(e);
     view in, out[DECODE_HEADS];
-    int index;
+    int index = 0;
     TRY(tensor_read(input, "input", e->device, &in));
     if (!in.data) return fail(STATUS_ARGUMENT, "input.data is NULL");
     TRY(check_dims(&in, "input", &p->net.tensors[p->input]));
