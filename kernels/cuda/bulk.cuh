@@ -88,9 +88,11 @@ __device__ inline void copy_window(unsigned to, const CUtensorMap *map, int c, i
 #endif
 }
 
+// Not `bar.sync`: that promises that all who wait do so at one place in the code, and warps of
+// different kinds wait at theirs (compute-sanitizer's synccheck tells).
 __device__ inline void named_barrier_sync(int barrier, int threads)
 {
-    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+    asm volatile("barrier.cta.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
 __device__ inline void named_barrier_arrive(int barrier, int threads)
