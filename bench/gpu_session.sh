@@ -172,15 +172,19 @@ part_speed() {
     done
 }
 
-# Every kernel of ours over the small cases, and a run of each model, where cuDNN and cuBLASLt run too.
-# The model's rows are chosen before, since a watched tuner would take hours.
+# Every kernel of ours over the small cases, and a run of each model: with cuDNN and cuBLASLt, and with
+# our own rows alone, where a finding can only be ours (tests/cuda/initcheck_case.cu says why). The
+# model's rows are chosen before, since a watched tuner would take hours.
 sanitize() {
     tool=$1
     watch="compute-sanitizer --tool $tool --error-exitcode 9"
+    own=$(printf %s "$LD_LIBRARY_PATH" | tr : '\n' | grep -v /nvidia/ | paste -sd:)
     for model in posenet_mobilenet_v1_075_stride16 bodypix_mobilenet_v1_050_stride16; do
         plain="$posenet run --device cuda --json /dev/null --model $model --size 65x65"
-        $plain "$POSENET_SHARED/images/couple.jpg" >"$out/tuned_${model%%_*}.txt" 2>&1
-        step "${tool}_${model%%_*}" 60 $watch $plain "$POSENET_SHARED/images/couple.jpg"
+        plain="$plain $POSENET_SHARED/images/couple.jpg"
+        $plain >"$out/tuned_${model%%_*}.txt" 2>&1
+        step "${tool}_${model%%_*}" 60 $watch $plain
+        step "${tool}_${model%%_*}_own" 60 env LD_LIBRARY_PATH="$own" $watch $plain --tune off
     done
     step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
     step "${tool}_kernels" 300 $watch "$kernel_check" --filter "${KERNELS:-_cuda}" --skip layer
