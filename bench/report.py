@@ -269,7 +269,7 @@ def draw_progress(plot, raws, folder):
     commits = []
     for raw in sorted((raw for line in lines for raw in line), key=lambda r: r["when"]):
         commits += [raw["commit"]] if raw["commit"] not in commits else []
-    figure, axes = plot.subplots(figsize=(9, 5))
+    figure, axes = plot.subplots(figsize=(12, 5))
     for line in lines:
         low, middle, high = ([ratio(raw)[i] for raw in line] for i in range(3))
         errors = [[m - a for m, a in zip(middle, low)], [b - m for m, b in zip(middle, high)]]
@@ -278,7 +278,7 @@ def draw_progress(plot, raws, folder):
     axes.set_xticks(range(len(commits)), commits, rotation=45)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel("our time over the fastest rival's")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
     save(figure, folder, "progress")
     plot.close(figure)
 
