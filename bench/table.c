@@ -133,23 +133,30 @@ static void processor_name(char *name, size_t bytes)
     if (f) fclose(f);
 }
 
-/* The first line of a file, "" where there is none. */
-static void first_line(const char *path, char *text, int bytes)
+/* The version of NVIDIA's driver, "" where there is none: the first number with a point in it of
+ * the line that the driver says about itself. */
+static void driver_version(char *version, size_t bytes)
 {
-    FILE *f = fopen(path, "r");
-    if (!f || !fgets(text, bytes, f)) text[0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
+    version[0] = '\0';
+    FILE *f = fopen("/proc/driver/nvidia/version", "r");
+    char line[256], *rest = NULL;
+    if (f && fgets(line, sizeof line, f))
+        for (char *word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+            if (word[strspn(word, "0123456789.")] || !strchr(word, '.')) continue;
+            snprintf(version, bytes, "%s", word);
+            break;
+        }
     if (f) fclose(f);
 }
 
 cJSON *table_head(const bench_options *o)
 {
     const bench_case *c = &o->the_case;
-    char when[32], processor[160], driver[256], gpu[256];
+    char when[32], processor[160], driver[64], gpu[256];
     time_t now = time(NULL);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     processor_name(processor, sizeof processor);
-    first_line("/proc/driver/nvidia/version", driver, sizeof driver);
+    driver_version(driver, sizeof driver);
     device_name(gpu, sizeof gpu);
     struct utsname system;
     cJSON *root = cJSON_CreateObject();
