@@ -1,5 +1,22 @@
-/* What operations are called, and how much work a step is. */
+/* What operations are called, how much work a step is, and what a work keeps. */
 #include "kernels/op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+status work_keep(work *w, const void *state, size_t bytes)
+{
+    w->state = heap_array(1, bytes);
+    if (!w->state) return STATUS_MEMORY;
+    memcpy(w->state, state, bytes);
+    return STATUS_OK;
+}
+
+void work_release(work *w)
+{
+    free(w->state);
+    w->state = NULL;
+}
 
 const char *op_name(op o)
 {

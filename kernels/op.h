@@ -343,6 +343,11 @@ static inline void tensor_strides(const tensor *t, int64_t strides[AXES])
     strides[AXIS_N] = strides[AXIS_H] * t->dims[AXIS_H];
 }
 
+/* The usual end of `prepare`, and the usual `release`: w->state is a block of its own, with nothing
+ * in it that has to be released. work_keep copies `bytes` from `state` into it. */
+status work_keep(work *w, const void *state, size_t bytes) STATUS_MUST_CHECK;
+void work_release(work *w);
+
 /* "conv", "max_pool", … */
 const char *op_name(op o);
 

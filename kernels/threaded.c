@@ -1,8 +1,6 @@
 /* How many threads a work uses. */
 #include "kernels/threaded.h"
 
-#include <stdlib.h>
-
 #include "kernels/threads.h"
 
 typedef struct threaded_state {
@@ -23,10 +21,4 @@ int threaded_count(const work *w)
 {
     const threaded_state *state = w->state;
     return state->threads;
-}
-
-void threaded_release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
 }

@@ -4,13 +4,11 @@
 
 #include "kernels/op.h"
 
-/* Makes w->state for work that falls into `parts` parts at most: no more threads than that. */
+/* Makes w->state (work_release releases it) for work that falls into `parts` parts at most: no more
+ * threads than that. */
 status threaded_prepare(const prepare_context *context, int64_t parts, work *w) STATUS_MUST_CHECK;
 
 /* For threads_run. */
 int threaded_count(const work *w);
-
-/* A row's `release`. */
-void threaded_release(work *w);
 
 #endif

@@ -155,6 +155,6 @@ const row binary_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = threaded_release,
+    .release = work_release,
     .limit_because = "the same operations on the same numbers",
 };

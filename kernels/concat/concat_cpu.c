@@ -72,6 +72,6 @@ const row concat_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = threaded_release,
+    .release = work_release,
     .limit_because = "the same elements",
 };

@@ -2,8 +2,6 @@
  * them where they lie) and multiplied by the filter. */
 #include "kernels/conv/conv_gemm.h"
 
-#include <stdlib.h>
-
 typedef struct window_source {
     const gemm_kernels *kernels;
     window_job job; /* x: the first picture */
@@ -42,14 +40,8 @@ status conv_gemm_prepare(const gemm_kernels *kernels, const prepare_context *con
     w->state = plan;
     status made = gemm_plan_make(context, kernels, &s->as.conv, &net->tensors[s->output],
                                  !conv_is_pointwise(s), plan, &w->workspace_bytes);
-    if (made != STATUS_OK) conv_gemm_release(w);
+    if (made != STATUS_OK) work_release(w);
     return made;
-}
-
-void conv_gemm_release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
 }
 
 /* Pixels first..first+count-1 of the batch, which may span pictures. */

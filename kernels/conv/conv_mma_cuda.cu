@@ -1,7 +1,6 @@
 // fp16 convolution on the tensor cores (mma_tile.cuh): any window, stride, dilation and pads, input
 // channels in multiples of 8, bias, residual and any activation inside. Made for batch 1, where a
 // layer has too few tiles for the multiprocessors and launches cost as much as products.
-#include <stdlib.h>
 
 #include "kernels/conv/conv_mma_ways.cuh"
 #include "kernels/conv/weights_cuda.h"
@@ -81,11 +80,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
                                         cudaFuncAttributePreferredSharedMemoryCarveout,
                                         cudaSharedmemCarveoutMaxShared),
                    "asking for shared memory"));
-    plan *kept = static_cast<plan *>(heap_array(1, sizeof *kept));
-    if (!kept) return STATUS_MEMORY;
-    *kept = made;
-    w->state = kept;
-    return STATUS_OK;
+    return work_keep(w, &made, sizeof made);
 }
 
 status enqueue(const work *w, const network *net, const run *r)
@@ -101,12 +96,6 @@ status enqueue(const work *w, const network *net, const run *r)
                                       blocks_of(*made->tile, a), made->tile->threads,
                                       made->shared_bytes, a),
                       s->nodes);
-}
-
-void release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
 }
 
 double estimate(const network *net, int first, int)
@@ -125,7 +114,7 @@ extern "C" const row conv_mma_cuda = {
     .variants = variants,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = release,
+    .release = work_release,
     .estimate = estimate,
     .limit = 1e-4,
     .limit_fp16 = 4e-2,

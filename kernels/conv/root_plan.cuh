@@ -5,7 +5,6 @@
 #define POSENET_KERNELS_CONV_ROOT_PLAN_CUH
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "kernels/conv/root.cuh"
 #include "kernels/conv/weights_cuda.h"
@@ -253,17 +252,7 @@ status root_prepare(const prepare_context *context, const network *net, work *w)
     made.shared_bytes = root_shared_bytes(&made.tile);
     TRY(root_count_blocks(&made, &gpu, root_tile_count(y, &made.tile)));
     TRY(root_pack(context, p, &made));
-    root_state *kept = static_cast<root_state *>(heap_array(1, sizeof made));
-    if (!kept) return STATUS_MEMORY;
-    *kept = made;
-    w->state = kept;
-    return STATUS_OK;
-}
-
-static inline void root_release(work *w)
-{
-    free(w->state);
-    w->state = nullptr;
+    return work_keep(w, &made, sizeof made);
 }
 
 template <bool POOL> status root_enqueue(const work *w, const network *net, const run *r)

@@ -1,6 +1,5 @@
 #include "kernels/conv/weights_cuda.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/element.h"
@@ -39,17 +38,7 @@ status conv_cuda_prepare(const prepare_context *context, const network *net, wor
         size_t bytes = (size_t)p->out_channels * sizeof(float);
         TRY(cuda_pack_array(context, p->bias, bytes, &made.bias));
     }
-    weights *kept = heap_array(1, sizeof *kept);
-    if (!kept) return STATUS_MEMORY;
-    *kept = made;
-    w->state = kept;
-    return STATUS_OK;
-}
-
-void conv_cuda_release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
+    return work_keep(w, &made, sizeof made);
 }
 
 conv_arguments conv_cuda_arguments(const work *w, const network *net, const run *r)

@@ -18,7 +18,6 @@ int conv_cuda_covers_plain(const network *net, int first);
  * the tensors' type, and keeps them in w->state. */
 status conv_cuda_prepare(const prepare_context *context, const network *net,
                          work *w) STATUS_MUST_CHECK;
-void conv_cuda_release(work *w);
 
 /* The filter as fp16 matrix fragments (kernels/cuda/mma.cuh): k = (kernel y, kernel x, input
  * channel), padded with zeros to steps of 64, channels to 128;

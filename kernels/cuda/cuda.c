@@ -128,12 +128,6 @@ status cuda_operands_prepare(const prepare_context *context, const network *net,
     return STATUS_OK;
 }
 
-void cuda_operands_release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
-}
-
 cuda_view cuda_tensor(const network *net, const run *r, int number)
 {
     const tensor *t = &net->tensors[number];

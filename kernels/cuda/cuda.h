@@ -53,10 +53,11 @@ typedef struct cuda_view {
     int dims[AXES];
 } cuda_view;
 
-/* `prepare` and `release` of rows that only need their constant operands on the device. */
+/* `prepare` of rows that only need their constant operands on the device; work_release goes with
+ * it.
+ */
 status cuda_operands_prepare(const prepare_context *context, const network *net,
                              work *w) STATUS_MUST_CHECK;
-void cuda_operands_release(work *w);
 
 /* Operand `input` of the one step that `w` covers; `w` was prepared with cuda_operands_prepare. */
 cuda_view cuda_input(const work *w, const network *net, const run *r, int input);

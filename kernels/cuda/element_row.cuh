@@ -55,7 +55,7 @@ static constexpr row element_row(const char *name, decltype(row::covers) covers,
             .covers = covers,
             .prepare = cuda_operands_prepare,
             .enqueue = enqueue,
-            .release = cuda_operands_release,
+            .release = work_release,
             .limit = limit,
             .limit_fp16 = limit_fp16,
             .limit_because = limit_because};

@@ -1,8 +1,6 @@
 /* MobileNet's block: the product's rows are made by the depthwise convolution. */
 #include "kernels/depthwise_pointwise/block.h"
 
-#include <stdlib.h>
-
 #include "kernels/conv/conv_gemm.h"
 
 enum { STEPS = 2 };
@@ -65,14 +63,8 @@ status block_prepare(const gemm_kernels *kernels, const prepare_context *context
     w->state = heap_array(1, sizeof(block_state));
     if (!w->state) return STATUS_MEMORY;
     status made = make_state(kernels, context, net, w);
-    if (made != STATUS_OK) block_release(w);
+    if (made != STATUS_OK) work_release(w);
     return made;
-}
-
-void block_release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
 }
 
 /* Pixels first..first+count-1 of the batch, which may span pictures. */

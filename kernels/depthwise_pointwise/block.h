@@ -12,6 +12,5 @@ int block_covers(const network *net, int first, precision precision);
 status block_prepare(const gemm_kernels *kernels, const prepare_context *context,
                      const network *net, work *w) STATUS_MUST_CHECK;
 status block_enqueue(const work *w, const network *net, const run *r);
-void block_release(work *w);
 
 #endif

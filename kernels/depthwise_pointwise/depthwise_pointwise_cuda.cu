@@ -2,8 +2,6 @@
 // the .cuh beside.
 #include "kernels/depthwise_pointwise/depthwise_pointwise_cuda.cuh"
 
-#include <stdlib.h>
-
 #include "kernels/cuda/estimate.h"
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
 #include "kernels/rows.h"
@@ -196,17 +194,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
     TRY(block_describe_gpu(context, &g));
     TRY(block_allow_shared_memory(g, reinterpret_cast<const void *>(chosen->tile->kernel)));
     TRY(pack_weights(context, &net->steps[w->first], &made));
-    block_state *kept = static_cast<block_state *>(heap_array(1, sizeof *kept));
-    if (!kept) return STATUS_MEMORY;
-    *kept = made;
-    w->state = kept;
-    return STATUS_OK;
-}
-
-void release(work *w)
-{
-    free(w->state);
-    w->state = nullptr;
+    return work_keep(w, &made, sizeof made);
 }
 
 block_arguments arguments_of(const work *w, const network *net, const run *r)
@@ -273,7 +261,7 @@ extern "C" const row depthwise_pointwise_cuda = {
     .variants = variants,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = release,
+    .release = work_release,
     .estimate = estimate,
     .limit = 0,
     .limit_fp16 = 4e-2,

@@ -3,7 +3,6 @@
 
 #include <cudaTypedefs.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "kernels/cuda/estimate.h"
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
@@ -267,11 +266,7 @@ status prepare_way(const prepare_context *context, const network *net, work *w, 
     TRY(block_describe_gpu(context, &g));
     TRY(block_allow_shared_memory(g, reinterpret_cast<const void *>(chosen.kernel->kernel)));
     TRY(pack_weights(context, &net->steps[w->first], &made.arguments));
-    stream_state *kept = static_cast<stream_state *>(heap_array(1, sizeof *kept));
-    if (!kept) return STATUS_MEMORY;
-    *kept = made;
-    w->state = kept;
-    return STATUS_OK;
+    return work_keep(w, &made, sizeof made);
 }
 
 status prepare(const prepare_context *context, const network *net, work *w)
@@ -283,12 +278,6 @@ status prepare(const prepare_context *context, const network *net, work *w)
         return fail(STATUS_UNSUPPORTED, "depthwise_pointwise_stream_cuda has no way %d here",
                     w->variant);
     return prepare_way(context, net, w, ways[w->variant]);
-}
-
-void release(work *w)
-{
-    free(w->state);
-    w->state = nullptr;
 }
 
 // Innermost first. Where a window sticks out of the picture it is filled with zeros.
@@ -345,7 +334,7 @@ extern "C" const row depthwise_pointwise_stream_cuda = {
     .variants = variants,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = release,
+    .release = work_release,
     .estimate = estimate,
     .limit = 0,
     .limit_fp16 = 4e-2,

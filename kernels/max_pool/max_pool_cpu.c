@@ -79,6 +79,6 @@ const row max_pool_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = threaded_release,
+    .release = work_release,
     .limit_because = "the largest of the same numbers",
 };

@@ -126,12 +126,6 @@ static status prepare(const prepare_context *context, const network *net, work *
     return STATUS_OK;
 }
 
-static void release(work *w)
-{
-    free(w->state);
-    w->state = NULL;
-}
-
 /* ---- moving ---------------------------------------------------------------------------------- */
 
 static void fill(float value, int64_t count, float *to)
@@ -201,6 +195,6 @@ const row move_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = release,
+    .release = work_release,
     .limit_because = "the same elements",
 };

@@ -280,6 +280,6 @@ const row preprocess_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = threaded_release,
+    .release = work_release,
     .limit_because = "the same operations in the same order",
 };

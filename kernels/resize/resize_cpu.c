@@ -124,6 +124,6 @@ const row resize_cpu = {
     .covers = covers,
     .prepare = prepare,
     .enqueue = enqueue,
-    .release = threaded_release,
+    .release = work_release,
     .limit_because = "the same operations in the same order",
 };
