@@ -15,14 +15,14 @@
 #ifndef POSENET_ENGINE_INSIDE_H
 #define POSENET_ENGINE_INSIDE_H
 
-#include "engine/device.h"
-#include "engine/model.h"
-#include "engine/plan.h"
+#include "engine/device/device.h"
+#include "engine/device/slot.h"
+#include "engine/model/model.h"
+#include "engine/plan/plan.h"
 #include "engine/posenet.h"
 #include "engine/settings.h"
-#include "engine/slot.h"
-#include "engine/tune.h"
-#include "engine/tune_cache.h"
+#include "engine/tune/cache.h"
+#include "engine/tune/tune.h"
 
 /* A plan with its slots. */
 typedef struct prepared {

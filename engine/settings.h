@@ -6,10 +6,10 @@
 #ifndef POSENET_ENGINE_SETTINGS_H
 #define POSENET_ENGINE_SETTINGS_H
 
-#include "engine/model.h"
+#include "engine/device/slot.h"
+#include "engine/device/view.h"
+#include "engine/model/model.h"
 #include "engine/posenet.h"
-#include "engine/slot.h"
-#include "engine/view.h"
 
 extern const posenet_settings settings_default;
 extern const posenet_decode_options options_default;

@@ -6,8 +6,8 @@
  *   run       what changes from frame to frame
  *
  * Layout: every tensor is dense NHWC, whatever the file said. An ONNX tensor of rank 4 written NCHW
- * is the same bytes with its axes named differently (engine/lower.c keeps the names), so transposes
- * between the two vanish. A tensor of lower rank fills its dims from the right.
+ * is the same bytes with its axes named differently (engine/lower/lower.c keeps the names), so
+ * transposes between the two vanish. A tensor of lower rank fills its dims from the right.
  *
  * To add an operation: an enum entry here, its parameters, a folder with `NAME_ref.c`, a row, a
  * check case. To add an implementation: a file in the operation's folder, a row, its limit.

@@ -42,8 +42,8 @@ typedef struct value {
     int producer;                 /* the node that makes it, or GRAPH_ABSENT */
 } value;
 
-/* Operators, by their ONNX names. Inputs are listed in loader/operators.c's table and follow the
- * newest ONNX form, for example CLIP(x, min, max), PAD(x, pads, value, axes), SLICE(x, starts,
+/* Operators, by their ONNX names. Inputs are listed in loader/onnx/operators.c's table and follow
+ * the newest ONNX form, for example CLIP(x, min, max), PAD(x, pads, value, axes), SLICE(x, starts,
  * ends, axes, steps), RESIZE(x, roi, scales, sizes), SQUEEZE(x, axes), SPLIT(x, sizes). */
 typedef enum graph_op {
     GRAPH_ADD,

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "engine/arena.h"
+#include "engine/plan/arena.h"
 
 enum { MOST_ITEMS = 200 };
 

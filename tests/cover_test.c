@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "engine/cover.h"
+#include "engine/plan/cover.h"
 
 enum { MOST_STEPS = 9, ROWS = 4 };
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-#include "engine/fold.h"
+#include "engine/lower/fold.h"
 #include "tests/graph_make.h"
 
 static graph *g;

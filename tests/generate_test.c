@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loader/generate.h"
-#include "loader/tfjs_write.h"
+#include "loader/generate/generate.h"
+#include "loader/tfjs/write.h"
 
 static graph *generated(generate_settings s)
 {

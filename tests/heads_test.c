@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "engine/heads.h"
+#include "engine/model/heads.h"
 
 enum { MOST_OUTPUTS = 8 };
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "engine/lower.h"
+#include "engine/lower/lower.h"
 #include "engine/rewrite/rewrite.h"
 #include "tests/graph_make.h"
 

@@ -5,7 +5,7 @@
 
 #include "engine/inside.h"
 #include "kernels/rows.h"
-#include "loader/generate.h"
+#include "loader/generate/generate.h"
 #include "tests/shared.h"
 #include "tests/tiny_model.h"
 

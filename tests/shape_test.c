@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/shape.h"
+#include "engine/lower/shape.h"
 
 typedef struct window_case {
     auto_pad mode;

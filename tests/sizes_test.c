@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "engine/posenet.h"
-#include "loader/generate.h"
+#include "loader/generate/generate.h"
 
 enum { HEAD_CHANNELS = 17, PATH_BYTES = 64 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "loader/graph.h"
-#include "loader/tfjs_json.h"
+#include "loader/tfjs/json.h"
 #include "tests/shared.h"
 
 /* Nodes that compute something, in order: what is left without Identity and Transpose. */

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/model.h"
+#include "engine/model/model.h"
 #include "engine/rewrite/rewrite.h"
 #include "loader/channels_first.h"
-#include "loader/onnx_write.h"
+#include "loader/onnx/write.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
 

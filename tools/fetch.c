@@ -10,7 +10,7 @@
 #include "loader/file_read.h"
 #include "loader/graph.h"
 #include "loader/names.h"
-#include "loader/tfjs_json.h"
+#include "loader/tfjs/json.h"
 #include "tools/checkpoints.h"
 #include "tools/download.h"
 #include "tools/options.h"

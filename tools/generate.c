@@ -1,12 +1,12 @@
 /* `posenet generate`: a PoseNet of the exact architecture with seeded weights, for tests and
  * benchmarks where the official checkpoints are out of reach. */
-#include "loader/generate.h"
+#include "loader/generate/generate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "loader/onnx_write.h"
-#include "loader/tfjs_write.h"
+#include "loader/onnx/write.h"
+#include "loader/tfjs/write.h"
 #include "tools/options.h"
 
 typedef struct generate_options {

@@ -1,7 +1,7 @@
 /* Graph rewrite: a node whose inputs are all constants becomes the constants it computes. */
 #include <stdlib.h>
 
-#include "engine/fold.h"
+#include "engine/lower/fold.h"
 #include "engine/rewrite/rewrite.h"
 
 /* Room for the longest lists of any node. */

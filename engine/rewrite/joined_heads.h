@@ -6,8 +6,8 @@
  *                  a plan (kernels/pack.h), so they have to stay as long as the model
  *   once a plan    network_join_heads: the steps
  */
-#ifndef POSENET_ENGINE_JOINED_HEADS_H
-#define POSENET_ENGINE_JOINED_HEADS_H
+#ifndef POSENET_ENGINE_REWRITE_JOINED_HEADS_H
+#define POSENET_ENGINE_REWRITE_JOINED_HEADS_H
 
 #include "kernels/decode/decode.h"
 #include "kernels/op.h"

@@ -8,10 +8,10 @@
  * One rewrite a file; the order is in rewrite.c. None looks at a pair of nodes more than once or
  * twice: time grows with the graph, not with its square.
  */
-#ifndef POSENET_ENGINE_REWRITE_H
-#define POSENET_ENGINE_REWRITE_H
+#ifndef POSENET_ENGINE_REWRITE_REWRITE_H
+#define POSENET_ENGINE_REWRITE_REWRITE_H
 
-#include "engine/lower.h"
+#include "engine/lower/lower.h"
 #include "kernels/op.h"
 #include "loader/graph.h"
 

@@ -32,8 +32,8 @@ __device__ inline void let_next_start()
 #endif
 }
 
-// 1 where the kernels that the current device runs have the wait in them: not where it is older than
-// compute capability 9.0, nor where this build has only kernels for older ones.
+// 1 where the kernels that the current device runs have the wait in them: not where it is older
+// than compute capability 9.0, nor where this build has only kernels for older ones.
 extern "C" int cuda_starts_early(void);
 
 // `r->programmatic` says whether it may start early. A row of several kernels passes a run of its

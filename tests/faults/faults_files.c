@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "loader/graph.h"
-#include "loader/tfjs_write.h"
+#include "loader/tfjs/write.h"
 #include "tests/faults/allocations.h"
 #include "tests/tiny_model.h"
 

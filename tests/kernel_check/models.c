@@ -96,7 +96,7 @@ static status build(problem *p, const timing_model *m)
                 m->name);
 }
 
-/* What the planner expects a row to cost, see engine/cover.h. */
+/* What the planner expects a row to cost, see engine/plan/cover.h. */
 static double cost_of(const problem *p, const row *r, int first, int count)
 {
     if (r->estimate) return r->estimate(&p->net, first, count);

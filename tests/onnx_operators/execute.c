@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cover.h"
-#include "engine/lower.h"
+#include "engine/lower/lower.h"
+#include "engine/plan/cover.h"
 #include "engine/rewrite/rewrite.h"
 #include "kernels/pack.h"
 

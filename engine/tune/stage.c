@@ -1,0 +1,278 @@
+/* Every way tried once, on the values of a real frame, against what the plain rows make of them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/tune/ways.h"
+
+enum { RUNS = 3 };
+
+#define SPARE_BYTES ((size_t)256 << 20)
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
+/* Plain rows first, then single steps by their estimates: a run of steps computed as one would
+ * leave what lies inside without values. */
+static double plain_cost(void *user, const network *net, const row *candidate, int first, int count)
+{
+    double cost = cover_estimate(user, net, candidate, first, count);
+    if (count > 1) return 1e9 * count + cost;
+    return candidate->plain ? 0 : 1 + cost;
+}
+
+static status choose_plain(void *user, const plan_request *request, const cover_request *cover,
+                           pool *p, work **works, int *count)
+{
+    (void)user, (void)request;
+    cover_request plain = *cover;
+    plain.cost = plain_cost;
+    return cover_find(&plain, p, works, count);
+}
+
+static size_t longest_tensor(const network *net)
+{
+    size_t most = sizeof(float);
+    for (int i = 0; i < net->tensor_count; i++)
+        if (tensor_bytes(&net->tensors[i]) > most) most = tensor_bytes(&net->tensors[i]);
+    return most;
+}
+
+static status fill_poison(tuner *t, size_t bytes)
+{
+    device *d = t->request->device;
+    int count = (int)(bytes / sizeof(float)) + (bytes % sizeof(float) > 0);
+    float *nothing = heap_array((size_t)count, sizeof *nothing);
+    if (!nothing) return STATUS_MEMORY;
+    memset(nothing, 0xff, (size_t)count * sizeof *nothing); /* NaN in fp32 and in fp16 */
+    const int dims[AXES] = {1, 1, 1, count};
+    view from = view_dense(nothing, TYPE_FP32, dims, 0);
+    status code = d->calls->allocate(d, (size_t)count * sizeof *nothing, &t->poison);
+    if (code == STATUS_OK) {
+        view to = view_dense(t->poison, TYPE_FP32, dims, d->kind == DEVICE_CUDA);
+        code = d->calls->transfer(d, &from, &to);
+    }
+    free(nothing);
+    return code;
+}
+
+static status open_stage(tuner *t)
+{
+    device *d = t->request->device;
+    plan_request request = *t->request;
+    request.packs = t->packs;
+    request.keep_all = 1;
+    request.choose = choose_plain;
+    request.spare_bytes = SPARE_BYTES;
+    TRY(plan_make(&request, &t->stage));
+    TRY(slot_new(d, t->stage, 1, &t->slot));
+    tune_describe(t, t->slot);
+    TRY(d->calls->compute(d, t->slot, 0, t->stage->work_count));
+    size_t longest = longest_tensor(&t->stage->net);
+    TRY(fill_poison(t, longest));
+    return d->calls->allocate(d, longest, &t->want);
+}
+
+void tune_leave_stage(tuner *t)
+{
+    device *d = t->request->device;
+    for (size_t i = 0; i < t->way_count; i++) {
+        tune_way *way = &t->ways[i];
+        if (way->tried.row && way->row->release) way->row->release(&way->tried);
+        way->tried = (work){0};
+    }
+    d->calls->release(d, t->want);
+    d->calls->release(d, t->poison);
+    t->want = t->poison = NULL;
+    slot_free(&t->slot);
+    plan_free(&t->stage);
+}
+
+/* ---- one way --------------------------------------------------------------------------------- */
+
+static status copy(tuner *t, int number, void *from, void *to)
+{
+    device *d = t->request->device;
+    const tensor *like = &t->stage->net.tensors[number];
+    view source = view_dense(from, like->type, like->dims, d->kind == DEVICE_CUDA);
+    view target = view_dense(to, like->type, like->dims, d->kind == DEVICE_CUDA);
+    return d->calls->transfer(d, &source, &target);
+}
+
+static void *place_of(const tuner *t, int number)
+{
+    return tensor_at(&t->stage->net, number, &t->slot->run);
+}
+
+/* The row's own limit and the plain row's: each is that far from ref at most. */
+static double limit_of(const tuner *t, const tune_way *way)
+{
+    const network *net = &t->stage->net;
+    int loose = t->request->precision == PRECISION_TF32;
+    for (int i = way->tried.first; i < way->tried.first + way->tried.count; i++) {
+        const step *s = &net->steps[i];
+        for (int k = 0; k < s->input_count; k++)
+            loose |= net->tensors[s->inputs[k]].type == TYPE_FP16;
+        if (s->output >= 0) loose |= net->tensors[s->output].type == TYPE_FP16;
+    }
+    const row *plain = t->stage->works[t->stage->work_of[way->tried.first]].row;
+    return loose ? way->row->limit_fp16 + plain->limit_fp16 : way->row->limit + plain->limit;
+}
+
+/* Runs the way where the plain row stood; the first run may still load code, and the last tells
+ * nothing new of one that is far too slow. */
+static status run_way(tuner *t, tune_way *way, double limit_us)
+{
+    device *d = t->request->device;
+    int last = way->tried.first + way->tried.count - 1, at = t->stage->work_of[last];
+    work plain = t->stage->works[at];
+    way->tried.workspace = t->stage->spare;
+    t->stage->works[at] = way->tried;
+    status code = STATUS_OK;
+    way->alone_us = INFINITY;
+    for (int i = 0; i < RUNS && code == STATUS_OK; i++) {
+        code = d->calls->compute(d, t->slot, at, 1);
+        double us = t->slot->microseconds[at];
+        if (i > 0 && us < way->alone_us) way->alone_us = us;
+        if (i > 0 && way->alone_us > limit_us) break;
+    }
+    t->stage->works[at] = plain;
+    return code;
+}
+
+/* What poses and counts hold after a step without an output tensor. */
+typedef struct results {
+    void *bytes;
+    size_t count;
+} results;
+
+static double compare_poses(const tuner *t, const results *want)
+{
+    const slot *s = t->slot;
+    const unsigned char *wanted = want->bytes;
+    size_t pose_at = (size_t)((unsigned char *)s->poses - (unsigned char *)s->results);
+    size_t count_at = (size_t)((unsigned char *)s->counts - (unsigned char *)s->results);
+    double worst = 0;
+    for (int image = 0; image < s->plan->batch; image++) {
+        int count;
+        memcpy(&count, wanted + count_at + (size_t)image * sizeof count, sizeof count);
+        if (s->counts[image] != count) return INFINITY;
+        size_t first = (size_t)image * (size_t)s->plan->max_poses;
+        const float *got = (const float *)(const void *)(s->poses + first);
+        const float *right = (const float *)(const void *)(wanted + pose_at + first * sizeof(pose));
+        for (size_t i = 0; i < (size_t)count * sizeof(pose) / sizeof(float); i++) {
+            double error = fabs((double)got[i] - (double)right[i]) / (1 + fabs((double)right[i]));
+            if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
+        }
+    }
+    return worst;
+}
+
+static status compare(tuner *t, int output, const results *poses, double *worst)
+{
+    device *d = t->request->device;
+    if (output < 0) {
+        *worst = compare_poses(t, poses);
+        return STATUS_OK;
+    }
+    const tensor *like = &t->stage->net.tensors[output];
+    return d->calls->compare(d, place_of(t, output), t->want, like->type, tensor_count(like),
+                             worst);
+}
+
+static void put_out(tuner *t, tune_way *way, const char *why)
+{
+    way->state = WAY_OUT;
+    tune_tell(t, "out   %-27s way %3d  step %3d  %s", way->row->name, way->variant,
+              t->sites[way->site].firsts[0], why);
+}
+
+static status try_way(tuner *t, tune_way *way, int output, const results *poses)
+{
+    const tune_site *site = &t->sites[way->site];
+    prepare_context context = {.precision = t->request->precision,
+                               .threads = t->request->threads,
+                               .packs = t->packs,
+                               .device = t->request->device->rows};
+    way->tried = (work){
+        .row = way->row, .first = site->firsts[0], .count = site->count, .variant = way->variant};
+    status code =
+        way->row->prepare ? way->row->prepare(&context, &t->stage->net, &way->tried) : STATUS_OK;
+    if (code == STATUS_MEMORY) return code;
+    if (code == STATUS_UNSUPPORTED) {
+        way->state = WAY_OUT;
+        return STATUS_OK;
+    }
+    if (code != STATUS_OK) {
+        put_out(t, way, fail_text());
+        return STATUS_OK;
+    }
+    if (way->tried.workspace_bytes > SPARE_BYTES) {
+        put_out(t, way, "needs too much workspace");
+        return STATUS_OK;
+    }
+    if (output >= 0) TRY(copy(t, output, t->poison, place_of(t, output)));
+    if (output < 0) memset(t->slot->results, 0xff, t->slot->results_bytes);
+    double limit_us = tune_alone_limit(t, site);
+    code = run_way(t, way, limit_us);
+    if (code == STATUS_MEMORY) return code;
+    if (code != STATUS_OK) {
+        put_out(t, way, fail_text());
+        return STATUS_OK;
+    }
+    if (way->alone_us > limit_us) {
+        put_out(t, way, "is far too slow");
+        return STATUS_OK;
+    }
+    double worst;
+    TRY(compare(t, output, poses, &worst));
+    way->state = worst <= limit_of(t, way) ? WAY_FIT : WAY_OUT;
+    way->us = way->alone_us;
+    tune_tell(t, "%s %-27s way %3d  step %3d  error %8.2e  %8.1f us",
+              way->state == WAY_FIT ? "fit  " : "WRONG", way->row->name, way->variant,
+              site->firsts[0], worst, way->alone_us);
+    return STATUS_OK;
+}
+
+/* ---- all ways -------------------------------------------------------------------------------- */
+
+/* Rows offer what they think best first. */
+static tune_way *next_new(const tuner *t, int site)
+{
+    tune_way *next = NULL;
+    for (size_t i = 0; i < t->way_count; i++) {
+        tune_way *way = &t->ways[i];
+        if (way->site == site && way->state == WAY_NEW && (!next || way->variant < next->variant))
+            next = way;
+    }
+    return next;
+}
+
+/* The plain values are put aside, and back when every way has had its turn. */
+static status try_site(tuner *t, int index, double until)
+{
+    const tune_site *site = &t->sites[index];
+    const step *last = &t->stage->net.steps[site->firsts[0] + site->count - 1];
+    results poses = {NULL, t->slot->results_bytes};
+    if (last->output < 0) {
+        poses.bytes = pool_array(t->pool, poses.count, 1);
+        if (!poses.bytes) return STATUS_MEMORY;
+        memcpy(poses.bytes, t->slot->results, poses.count);
+    } else
+        TRY(copy(t, last->output, place_of(t, last->output), t->want));
+    for (tune_way *way; (way = next_new(t, index)) && (!way->variant || tune_now() < until);)
+        TRY(try_way(t, way, last->output, &poses));
+    if (last->output >= 0) TRY(copy(t, last->output, t->want, place_of(t, last->output)));
+    return STATUS_OK;
+}
+
+status tune_try_ways(tuner *t)
+{
+    TRY(open_stage(t));
+    double start = tune_now();
+    for (size_t i = 0; i < t->site_count; i++) {
+        tune_progress(t, "trying", (int)i, (int)t->site_count);
+        double share = (double)(i + 1) / (double)t->site_count;
+        TRY(try_site(t, (int)i, start + (t->deadline - start) * share));
+    }
+    return STATUS_OK;
+}

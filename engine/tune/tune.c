@@ -1,0 +1,96 @@
+/* The tuner as a whole: what is kept on disk, else everything tried, checked, timed and chosen. */
+#include "engine/tune/tune.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/tune/cache.h"
+#include "engine/tune/ways.h"
+
+/* Seconds from the start after which what is known so far decides; and what a phase has in any
+ * case, whatever the ones before it took. */
+static const double try_until = 8, time_until = 11, choose_until = 18, at_least = 1;
+
+/* ---- the picture ----------------------------------------------------------------------------- */
+
+/* Slow changes of light, edges, and a little noise, as in a photograph. */
+static void draw(unsigned char *pixels)
+{
+    uint32_t noise = 1;
+    for (int y = 0; y < TUNE_PICTURE_HEIGHT; y++)
+        for (int x = 0; x < TUNE_PICTURE_WIDTH; x++)
+            for (int c = 0; c < 3; c++) {
+                noise = noise * 1664525u + 1013904223u;
+                int light = 40 + x / 16 + y / 12 + c * 9;
+                int edge = ((x / 90 + y / 130) * 2654435761u >> 29) % 4 * 24;
+                *pixels++ = (unsigned char)(light + edge + (int)(noise >> 29));
+            }
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static status run_tuner(tuner *t, pool *p, work **works, int *count)
+{
+    device *d = t->request->device;
+    pack_memory memory = device_pack_memory(d);
+    double start = tune_now();
+    t->deadline = start + try_until;
+    TRY(pool_new(&t->pool));
+    TRY(pack_cache_new(&memory, &t->packs));
+    TRY(d->calls->allocate_pinned(d, TUNE_PICTURE_BYTES, &t->picture));
+    draw(t->picture);
+    TRY(tune_list_ways(t));
+    TRY(tune_try_ways(t));
+    double tried = tune_now();
+    t->deadline = fmax(start + time_until, tried + at_least);
+    TRY(tune_time_ways(t));
+    double timed = tune_now();
+    t->deadline = fmax(start + choose_until, timed + at_least);
+    TRY(tune_choose_whole(t, p, works, count));
+    tune_tell(t, "%zu sites, %zu ways: tried in %.2f s, timed in %.2f s, chosen in %.2f s",
+              t->site_count, t->way_count, tried - start, timed - tried, tune_now() - timed);
+    return STATUS_OK;
+}
+
+static void leave(tuner *t)
+{
+    device *d = t->request->device;
+    tune_leave_stage(t);
+    if (t->picture) d->calls->release_pinned(d, t->picture);
+    free(t->sites);
+    free(t->ways);
+    pack_cache_free(&t->packs);
+    pool_free(&t->pool);
+}
+
+static status tune_and_keep(tuning *settings, const plan_request *request,
+                            const cover_request *cover, const char *key, pool *p, work **works,
+                            int *count)
+{
+    plan_request without = *request; /* plans of the tuner say themselves what computes them */
+    without.choose = NULL;
+    tuner t = {.settings = settings, .request = &without, .cover = cover};
+    status code = run_tuner(&t, p, works, count);
+    leave(&t);
+    if (code == STATUS_OK && settings->folder)
+        tune_cache_save(settings->folder, key, *works, *count);
+    return code;
+}
+
+status tune_choose(void *user, const plan_request *request, const cover_request *cover, pool *p,
+                   work **works, int *count)
+{
+    tuning *settings = user;
+    settings->from_cache = 0;
+    if (settings->mode == TUNE_OFF ||
+        (settings->mode == TUNE_AUTO && request->device->kind != DEVICE_CUDA))
+        return cover_find(cover, p, works, count);
+    char *key;
+    TRY(tune_cache_key(request, cover, p, &key));
+    *count = 0;
+    if (settings->folder && settings->mode != TUNE_AGAIN)
+        TRY(tune_cache_load(settings->folder, key, request, cover, p, works, count));
+    settings->from_cache = *count > 0;
+    if (*count) return STATUS_OK;
+    return tune_and_keep(settings, request, cover, key, p, works, count);
+}
