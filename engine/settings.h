@@ -15,7 +15,7 @@ extern const posenet_settings settings_default;
 extern const posenet_decode_options options_default;
 
 enum {
-    SETTINGS_MAX_BATCH = 256,
+    SETTINGS_MAX_BATCH = MODEL_MAX_BATCH,
     SETTINGS_MAX_SLOTS = 64,
     SETTINGS_MAX_PLANS = 64,
     SETTINGS_MAX_THREADS = 1024,

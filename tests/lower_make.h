@@ -16,7 +16,8 @@ static inline status lower_graph(graph *g, const int64_t *dims, const int *keep,
     for (int i = 0; i < rank; i++) input[0][i] = dims[i];
     TRY(graph_rewrite(g));
     lower_request request = {g, (const int64_t(*)[GRAPH_MAX_RANK])input, keep};
-    return lower(&request, g->pool, out);
+    TRY(lower(&request, g->pool, out));
+    return network_rewrite(out, g->pool);
 }
 
 static inline lowered lower_whole(graph *g, const int64_t *dims)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/lower/network.h"
 #include "engine/model/model.h"
+#include "engine/model/network.h"
 #include "tests/tiny_model.h"
 
 static status open_tiny(const tiny_spec *spec, posenet_normalize normalize, model **m)

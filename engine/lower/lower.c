@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "engine/lower/build.h"
-#include "engine/rewrite/rewrite.h"
 #include "loader/names.h"
 
 /* Puts 'model.onnx: node "Conv_3" (Conv, opset 13)' before the kept sentence. */
@@ -144,6 +143,8 @@ static status describe_ends(lowering *l, const int *keep, lowered *out)
     const graph *g = l->graph;
     operand left_out;
     operand_clear(&left_out, "");
+    out->input_count = g->input_count;
+    out->output_count = g->output_count;
     out->inputs = pool_array(l->pool, g->input_count, sizeof *out->inputs);
     out->outputs = pool_array(l->pool, g->output_count, sizeof *out->outputs);
     if (!out->inputs || !out->outputs) return STATUS_MEMORY;
@@ -171,6 +172,5 @@ status lower(const lower_request *request, pool *p, lowered *out)
     mark_needed(&l, request->keep);
     TRY(lower_inputs(&l, request));
     TRY(lower_nodes(&l));
-    TRY(describe_ends(&l, request->keep, out));
-    return network_rewrite(out, l.graph->input_count, l.graph->output_count, p);
+    return describe_ends(&l, request->keep, out);
 }

@@ -1,8 +1,7 @@
 /* From a graph and a size to a network: shapes, the constant chains that depend on them, and steps.
  *
- *   model life   graph_rewrite (engine/rewrite/rewrite.h): once, whatever does not depend on the
- *                size
- *   plan life    lower: shapes known -> every integer chain folded -> steps -> steps fused
+ * Shapes known, every integer chain can be folded, and what is left becomes steps, as many as the
+ * file asks for: engine/rewrite/rewrite.h makes the graph plain before and the steps fewer after.
  */
 #ifndef POSENET_ENGINE_LOWER_LOWER_H
 #define POSENET_ENGINE_LOWER_LOWER_H
@@ -14,7 +13,7 @@
  * the outputs those with keep[i] set are computed; steps that feed none of them are left out, and
  * what is wrong with them is not noticed. */
 typedef struct lower_request {
-    const graph *graph; /* after graph_rewrite; outlives the network, which points to its weights */
+    const graph *graph; /* outlives the network, which points to its weights */
     const int64_t (*input_dims)[GRAPH_MAX_RANK]; /* one a graph input; all at least 1 */
     const int *keep;                             /* one a graph output; NULL: all */
 } lower_request;
@@ -32,6 +31,7 @@ typedef struct lowered_value {
  * A graph input's tensor is one that no step writes. */
 typedef struct lowered {
     network net;
+    size_t input_count, output_count;
     lowered_value *inputs;  /* one a graph input */
     lowered_value *outputs; /* one a graph output */
 } lowered;

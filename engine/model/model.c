@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lower/network.h"
 #include "engine/model/heads.h"
+#include "engine/model/network.h"
 #include "engine/model/normalize.h"
 #include "engine/rewrite/rewrite.h"
-#include "engine/settings.h"
 
 enum { DEFAULT_SIDE = 513 };
 
@@ -75,7 +74,7 @@ static status find_input(model *m)
     if (channels != 3 && channels != GRAPH_UNKNOWN_DIM)
         return fail(STATUS_MODEL, "%s: input '%s' has %lld channels; a picture has 3", g->source,
                     v->name, (long long)channels);
-    TRY(find_fixed(g, "batch", v->dims[0], 1, SETTINGS_MAX_BATCH, &m->fixed_batch));
+    TRY(find_fixed(g, "batch", v->dims[0], 1, MODEL_MAX_BATCH, &m->fixed_batch));
     TRY(find_fixed(g, "height", v->dims[m->input_nchw ? 2 : 1], POSENET_MIN_SIDE, POSENET_MAX_SIDE,
                    &m->fixed_height));
     return find_fixed(g, "width", v->dims[m->input_nchw ? 3 : 2], POSENET_MIN_SIDE,

@@ -2,12 +2,13 @@
 #ifndef POSENET_ENGINE_MODEL_MODEL_H
 #define POSENET_ENGINE_MODEL_MODEL_H
 
-#include "engine/lower/lower.h"
 #include "engine/posenet.h"
 #include "engine/rewrite/joined_heads.h"
 #include "kernels/decode/decode.h"
 #include "kernels/op.h"
 #include "loader/graph.h"
+
+enum { MODEL_MAX_BATCH = 256 };
 
 /* Where to read the model from, and what the caller knows better than its files. */
 typedef struct model_request {

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lower/network.h"
-#include "engine/model/heads.h"
+#include "engine/model/network.h"
 #include "engine/plan/arena.h"
 
 element_type plan_tensor_type(precision precision, int is_head)

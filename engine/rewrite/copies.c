@@ -61,7 +61,7 @@ static int changes_nothing(const network *net, const step *s)
     }
 }
 
-status network_skip_copies(network_index *x, lowered *out, size_t output_count)
+status network_skip_copies(network_index *x, lowered *out)
 {
     network *net = x->net;
     int *same_as = pool_array(x->pool, (size_t)net->tensor_count, sizeof *same_as);
@@ -77,7 +77,7 @@ status network_skip_copies(network_index *x, lowered *out, size_t output_count)
         }
         if (changes_nothing(net, s)) same_as[s->output] = s->inputs[0];
     }
-    for (size_t i = 0; i < output_count; i++) {
+    for (size_t i = 0; i < out->output_count; i++) {
         int *t = &out->outputs[i].tensor;
         if (*t >= 0) *t = same_as[*t];
     }

@@ -2,12 +2,12 @@
  * is numbered anew. */
 #include "engine/rewrite/rewrite.h"
 
-status network_drop_dead(network_index *x, lowered *out, size_t input_count, size_t output_count)
+status network_drop_dead(network_index *x, lowered *out)
 {
     network *net = x->net;
     int *number = pool_array(x->pool, (size_t)net->tensor_count, sizeof *number);
     if (!number) return STATUS_MEMORY;
-    for (size_t i = 0; i < input_count; i++) {
+    for (size_t i = 0; i < out->input_count; i++) {
         if (out->inputs[i].tensor >= 0) x->readers[out->inputs[i].tensor]++;
     }
     int tensors = 0, steps = 0;
@@ -24,11 +24,11 @@ status network_drop_dead(network_index *x, lowered *out, size_t input_count, siz
     }
     net->tensor_count = tensors;
     net->step_count = steps;
-    for (size_t i = 0; i < input_count; i++) {
+    for (size_t i = 0; i < out->input_count; i++) {
         int *t = &out->inputs[i].tensor;
         if (*t >= 0) *t = number[*t];
     }
-    for (size_t i = 0; i < output_count; i++) {
+    for (size_t i = 0; i < out->output_count; i++) {
         int *t = &out->outputs[i].tensor;
         if (*t >= 0) *t = number[*t];
     }

@@ -52,14 +52,14 @@ status graph_rewrite(graph *g)
 }
 
 /* Finds producers and readers anew; a step that nobody reads any more is dead and reads nothing. */
-static void find_readers(network_index *x, const lowered *out, size_t output_count)
+static void find_readers(network_index *x, const lowered *out)
 {
     const network *net = x->net;
     for (int t = 0; t < net->tensor_count; t++) {
         x->producer[t] = -1;
         x->readers[t] = 0;
     }
-    for (size_t i = 0; i < output_count; i++) {
+    for (size_t i = 0; i < out->output_count; i++) {
         if (out->outputs[i].tensor >= 0) x->readers[out->outputs[i].tensor]++;
     }
     for (int i = net->step_count; i-- > 0;) {
@@ -90,7 +90,7 @@ status network_merge(network_index *x, int first, int second, int late, const st
     return STATUS_OK;
 }
 
-status network_rewrite(lowered *out, size_t input_count, size_t output_count, pool *p)
+status network_rewrite(lowered *out, pool *p)
 {
     network_index x = {.net = &out->net, .pool = p};
     size_t tensors = (size_t)out->net.tensor_count, steps = (size_t)out->net.step_count;
@@ -98,13 +98,13 @@ status network_rewrite(lowered *out, size_t input_count, size_t output_count, po
     x.readers = pool_array(p, tensors, sizeof *x.readers);
     x.dead = pool_array(p, steps, sizeof *x.dead);
     if (!x.producer || !x.readers || !x.dead) return STATUS_MEMORY;
-    find_readers(&x, out, output_count);
-    TRY(network_skip_copies(&x, out, output_count));
-    find_readers(&x, out, output_count);
+    find_readers(&x, out);
+    TRY(network_skip_copies(&x, out));
+    find_readers(&x, out);
     TRY(network_pad_into_window(&x));
-    find_readers(&x, out, output_count);
+    find_readers(&x, out);
     TRY(network_residual_into_conv(&x));
     TRY(network_activation_into_step(&x));
-    find_readers(&x, out, output_count);
-    return network_drop_dead(&x, out, input_count, output_count);
+    find_readers(&x, out);
+    return network_drop_dead(&x, out);
 }

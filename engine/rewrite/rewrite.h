@@ -19,10 +19,9 @@
  * The values that are graph inputs and outputs, and their names, stay. */
 status graph_rewrite(graph *g) STATUS_MUST_CHECK;
 
-/* Rewrites out->net in place; the tensors of out->inputs and out->outputs are renumbered with it.
- */
-status network_rewrite(lowered *out, size_t input_count, size_t output_count,
-                       pool *p) STATUS_MUST_CHECK;
+/* Rewrites what lower() gave in place: out->net, and with it the tensors' numbers in out->inputs
+ * and out->outputs. */
+status network_rewrite(lowered *out, pool *p) STATUS_MUST_CHECK;
 
 /* "Conv_3, Relu_4", cut where the list gets long; NULL with the sentence kept. */
 const char *rewrite_join_names(pool *p, const char *a, const char *b) STATUS_MUST_CHECK;
@@ -51,12 +50,11 @@ typedef struct network_index {
     unsigned char *dead; /* a step that was merged into another one, or that nobody reads */
 } network_index;
 
-status network_skip_copies(network_index *x, lowered *out, size_t output_count) STATUS_MUST_CHECK;
+status network_skip_copies(network_index *x, lowered *out) STATUS_MUST_CHECK;
 status network_pad_into_window(network_index *x) STATUS_MUST_CHECK;
 status network_residual_into_conv(network_index *x) STATUS_MUST_CHECK;
 status network_activation_into_step(network_index *x) STATUS_MUST_CHECK;
-status network_drop_dead(network_index *x, lowered *out, size_t input_count,
-                         size_t output_count) STATUS_MUST_CHECK;
+status network_drop_dead(network_index *x, lowered *out) STATUS_MUST_CHECK;
 
 /* Step `first` computes what `second`, the only reader of its output, makes of it: keeps the
  * result in `first`'s place, or in `second`'s if `late`, and drops the other. `merged` is what to

@@ -115,6 +115,7 @@ static status plan_graph(graph *g, pool *p)
     }
     lower_request request = {.graph = g, .input_dims = (const int64_t(*)[GRAPH_MAX_RANK])dims};
     TRY(lower(&request, p, &low));
+    TRY(network_rewrite(&low, p));
     return is_cheap(&low.net) ? execute(g, DEVICE_REF, list, p, outputs) : STATUS_OK;
 }
 

@@ -120,6 +120,7 @@ static status compute(session *s, graph *g, device_kind device, const constant *
     lower_request request = {.graph = g, .input_dims = (const int64_t(*)[GRAPH_MAX_RANK])dims};
     TRY(graph_rewrite(g));
     TRY(lower(&request, p, &s->low));
+    TRY(network_rewrite(&s->low, p));
     TRY(cover(s, g, device, p));
     TRY(prepare(s));
     run r = {.arena = s->arena};

@@ -1,9 +1,10 @@
-#include "engine/lower/network.h"
+#include "engine/model/network.h"
 
 #include <string.h>
 
 #include "engine/model/heads.h"
 #include "engine/rewrite/joined_heads.h"
+#include "engine/rewrite/rewrite.h"
 
 enum { SPARE_TENSORS = 2 + DECODE_HEADS, SPARE_STEPS = 3 + DECODE_HEADS };
 
@@ -17,7 +18,8 @@ status network_lower(const graph *g, int input_nchw, int width, int height, int 
     const int64_t dims[1][GRAPH_MAX_RANK] = {
         {batch, input_nchw ? 3 : height, input_nchw ? height : width, input_nchw ? width : 3}};
     lower_request request = {.graph = g, .input_dims = dims, .keep = keep};
-    return lower(&request, p, out);
+    TRY(lower(&request, p, out));
+    return network_rewrite(out, p);
 }
 
 /* The lowered steps in arrays with room for more, preprocess's place left free in front. */
