@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "kernels/conv/graph_cudnn.h"
+#include "kernels/conv/cudnn/graph.h"
 #include "kernels/rows.h"
 
 static cudnn *lib;

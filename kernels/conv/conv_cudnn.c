@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernels/conv/cudnn/plans.h"
 #include "kernels/conv/epilogue_cuda.h"
-#include "kernels/conv/plans_cudnn.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/element.h"

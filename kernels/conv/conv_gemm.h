@@ -2,7 +2,7 @@
 #ifndef POSENET_KERNELS_CONV_CONV_GEMM_H
 #define POSENET_KERNELS_CONV_CONV_GEMM_H
 
-#include "kernels/conv/gemm.h"
+#include "kernels/conv/gemm/gemm.h"
 
 /* A row's covers, enqueue and release; its prepare gives the kernels (NULL: STATUS_DEVICE). */
 int conv_gemm_covers(const network *net, int first, precision precision);

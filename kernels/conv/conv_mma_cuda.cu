@@ -1,8 +1,8 @@
-// fp16 convolution on the tensor cores (mma_tile.cuh): any window, stride, dilation and pads, input
-// channels in multiples of 8, bias, residual and any activation inside. Made for batch 1, where a
-// layer has too few tiles for the multiprocessors and launches cost as much as products.
+// fp16 convolution on the tensor cores (mma/mma_tile.cuh): any window, stride, dilation and pads,
+// input channels in multiples of 8, bias, residual and any activation inside. Made for batch 1,
+// where a layer has too few tiles for the multiprocessors and launches cost as much as products.
 
-#include "kernels/conv/conv_mma_ways.cuh"
+#include "kernels/conv/mma/conv_mma_ways.cuh"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"

@@ -1,5 +1,5 @@
-// The network's first convolution on fp16 tensors: see root.cuh.
-#include "kernels/conv/root_plan.cuh"
+// The network's first convolution on fp16 tensors: see root/root.cuh.
+#include "kernels/conv/root/root_plan.cuh"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 

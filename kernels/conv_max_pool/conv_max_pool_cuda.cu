@@ -1,6 +1,6 @@
 // The network's first convolution and the 3x3 max pooling at stride 2 after it, as ResNet50 begins;
-// the larger tensor between them never leaves the multiprocessor. See kernels/conv/root.cuh.
-#include "kernels/conv/root_plan.cuh"
+// the larger tensor between them never leaves the multiprocessor. See kernels/conv/root/root.cuh.
+#include "kernels/conv/root/root_plan.cuh"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 

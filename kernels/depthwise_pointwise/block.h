@@ -4,7 +4,7 @@
 #ifndef POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_H
 #define POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_H
 
-#include "kernels/conv/gemm.h"
+#include "kernels/conv/gemm/gemm.h"
 
 /* A row's covers (2 steps), enqueue and release; its prepare gives the kernels (NULL:
  * STATUS_DEVICE). */

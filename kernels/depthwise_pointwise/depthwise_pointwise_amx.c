@@ -1,4 +1,4 @@
-/* MobileNet's block: depthwise in AVX-512, pointwise in AMX (conv/gemm_amx.c). */
+/* MobileNet's block: depthwise in AVX-512, pointwise in AMX (conv/gemm/gemm_amx.c). */
 #include "kernels/depthwise_pointwise/block.h"
 #include "kernels/rows.h"
 

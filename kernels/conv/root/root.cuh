@@ -12,8 +12,8 @@
 //
 // Blocks stay and take tile after tile. Pooled tiles overlap by a row and a column of results,
 // which both blocks compute.
-#ifndef POSENET_KERNELS_CONV_ROOT_CUH
-#define POSENET_KERNELS_CONV_ROOT_CUH
+#ifndef POSENET_KERNELS_CONV_ROOT_ROOT_CUH
+#define POSENET_KERNELS_CONV_ROOT_ROOT_CUH
 
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"

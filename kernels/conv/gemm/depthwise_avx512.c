@@ -1,6 +1,6 @@
 /* The left side of the product in AVX-512: 3x3 depthwise convolution, and windows gathered. */
-#include "kernels/conv/gemm_loops.h"
-#include "kernels/conv/lanes_avx512.h"
+#include "kernels/conv/gemm/gemm_loops.h"
+#include "kernels/conv/gemm/lanes_avx512.h"
 
 enum { PIXELS = 4 }; /* neighbours that share one load of the filter */
 

@@ -1,10 +1,10 @@
 // Convolution with x copied row by row for every tap: a step of k is 64 (tap, channel) pairs of
 // each pixel, whatever the window. The ways of mma_tile.cuh. Rows of x in shared memory have their
 // 16-byte pieces permuted by the row, so that neither copies nor ldmatrix meet bank conflicts.
-#ifndef POSENET_KERNELS_CONV_CONV_MMA_CUH
-#define POSENET_KERNELS_CONV_CONV_MMA_CUH
+#ifndef POSENET_KERNELS_CONV_MMA_CONV_MMA_CUH
+#define POSENET_KERNELS_CONV_MMA_CONV_MMA_CUH
 
-#include "kernels/conv/mma_tile.cuh"
+#include "kernels/conv/mma/mma_tile.cuh"
 
 // The rows of x that a thread copies: every THREADS / MMA_PIECES-th of the tile, always the same
 // 8-channel piece of a step.

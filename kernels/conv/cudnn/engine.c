@@ -1,7 +1,7 @@
 /* Choosing an engine of cuDNN for a graph. */
 #include <stdint.h>
 
-#include "kernels/conv/graph_cudnn.h"
+#include "kernels/conv/cudnn/graph.h"
 
 static void add_print(conv_config *about, int64_t value)
 {

@@ -1,5 +1,5 @@
 /* Plans of products, their packed filters, and the loop over chunks and threads. */
-#include "kernels/conv/gemm.h"
+#include "kernels/conv/gemm/gemm.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Plans and proposals by what the convolution is. */
-#include "kernels/conv/plans_cudnn.h"
+#include "kernels/conv/cudnn/plans.h"
 
 #include <stdlib.h>
 #include <string.h>

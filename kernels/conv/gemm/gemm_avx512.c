@@ -1,8 +1,8 @@
 /* The inner loops in AVX-512: tiles of 9 x 48 sums in registers. Compiled for AVX-512 as a whole,
  * called only where the processor has it (see gemm_cpu.c). */
-#include "kernels/conv/gemm_loops.h"
+#include "kernels/conv/gemm/gemm_loops.h"
 
-#include "kernels/conv/lanes_avx512.h"
+#include "kernels/conv/gemm/lanes_avx512.h"
 
 /* A tile of the result: 27 of 32 registers, with three for the filter and one for the input. */
 enum { ROWS = 9, VECTORS = 3, CHUNK_BYTES = 192 * 1024 };

@@ -1,4 +1,4 @@
-#include "kernels/conv/graph_cudnn.h"
+#include "kernels/conv/cudnn/graph.h"
 
 #include <math.h>
 #include <stdbool.h>

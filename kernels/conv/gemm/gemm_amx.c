@@ -6,11 +6,11 @@
  * the product, half an ulp of fp32, so the result is as good as one of fp32 products, at more than
  * twice the speed of the fp32 units. Numbers below 2^-110 lose their low parts, and an infinite
  * input gives NaN where fp32 might give an infinite sum. */
-#include "kernels/conv/gemm_loops.h"
+#include "kernels/conv/gemm/gemm_loops.h"
 
 #include <string.h>
 
-#include "kernels/conv/lanes_avx512.h"
+#include "kernels/conv/gemm/lanes_avx512.h"
 
 /* A tile is 16 rows of 64 bytes: 16 x 32 bf16 of the left side, 16 pairs of depth x 16 columns of
  * the filter, 16 x 16 sums. */

@@ -4,8 +4,8 @@
  *
  * The rows (conv_avx512, conv_amx, depthwise_pointwise_avx512, …) say where the inputs come from;
  * the inner loops come in one set of functions an instruction set. */
-#ifndef POSENET_KERNELS_CONV_GEMM_H
-#define POSENET_KERNELS_CONV_GEMM_H
+#ifndef POSENET_KERNELS_CONV_GEMM_GEMM_H
+#define POSENET_KERNELS_CONV_GEMM_GEMM_H
 
 #include "kernels/op.h"
 #include "kernels/pack.h"

@@ -1,9 +1,9 @@
 /* Execution plans of cuDNN for convolutions: built once for all convolutions of one kind, whatever
  * their weights, and kept by the library's handle as long as a row uses them. */
-#ifndef POSENET_KERNELS_CONV_PLANS_CUDNN_H
-#define POSENET_KERNELS_CONV_PLANS_CUDNN_H
+#ifndef POSENET_KERNELS_CONV_CUDNN_PLANS_H
+#define POSENET_KERNELS_CONV_CUDNN_PLANS_H
 
-#include "kernels/conv/graph_cudnn.h"
+#include "kernels/conv/cudnn/graph.h"
 
 /* Ways to compute a convolution. Way 0 is the first that works, in an order that was found to be
  * good. The others are what each mode of the heuristics proposes, best first, without what an

@@ -1,11 +1,11 @@
 // The ways of conv_mma_cuda: a kernel, a tile, a number of blocks that share k, and one of tiles
 // that fetch the filter together; best first by a rough model.
-#ifndef POSENET_KERNELS_CONV_CONV_MMA_WAYS_CUH
-#define POSENET_KERNELS_CONV_CONV_MMA_WAYS_CUH
+#ifndef POSENET_KERNELS_CONV_MMA_CONV_MMA_WAYS_CUH
+#define POSENET_KERNELS_CONV_MMA_CONV_MMA_WAYS_CUH
 
-#include "kernels/conv/conv_mma.cuh"
-#include "kernels/conv/conv_patch_mma.cuh"
-#include "kernels/conv/conv_wgmma.cuh"
+#include "kernels/conv/mma/conv_mma.cuh"
+#include "kernels/conv/mma/conv_patch_mma.cuh"
+#include "kernels/conv/mma/conv_wgmma.cuh"
 #include "kernels/cuda/cuda.h"
 
 namespace

@@ -5,10 +5,10 @@
 //
 // A patch is whole rows of the picture, [row][column][64 channels], a pixel's 16-byte pieces
 // permuted by its place modulo 8. Pixels outside are read from 128 zero bytes.
-#ifndef POSENET_KERNELS_CONV_CONV_PATCH_MMA_CUH
-#define POSENET_KERNELS_CONV_CONV_PATCH_MMA_CUH
+#ifndef POSENET_KERNELS_CONV_MMA_CONV_PATCH_MMA_CUH
+#define POSENET_KERNELS_CONV_MMA_CONV_PATCH_MMA_CUH
 
-#include "kernels/conv/mma_tile.cuh"
+#include "kernels/conv/mma/mma_tile.cuh"
 
 enum { PATCH_ZEROS = 128, PATCH_PIXEL = MMA_STEP * 2 };
 

@@ -1,7 +1,7 @@
 /* Which sets of inner loops this machine can run. */
 #define _DEFAULT_SOURCE /* syscall */
 
-#include "kernels/conv/gemm_loops.h"
+#include "kernels/conv/gemm/gemm_loops.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -13,8 +13,8 @@
 // are requested before the kernel waits for the one before it, so weights come while that one still
 // computes. The filter lies in the order of the fragments (conv_cuda_pack_fragments), so it takes
 // one 16-byte load a lane for 16 channels by 16 k.
-#ifndef POSENET_KERNELS_CONV_MMA_TILE_CUH
-#define POSENET_KERNELS_CONV_MMA_TILE_CUH
+#ifndef POSENET_KERNELS_CONV_MMA_MMA_TILE_CUH
+#define POSENET_KERNELS_CONV_MMA_MMA_TILE_CUH
 
 #include "kernels/cuda/bulk.cuh"
 #include "kernels/cuda/element.cuh"

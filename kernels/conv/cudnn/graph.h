@@ -1,7 +1,7 @@
 /* A convolution, with what follows it, as one cuDNN operation graph. Building one and its errors
  * need no GPU; choosing an engine for it does. */
-#ifndef POSENET_KERNELS_CONV_GRAPH_CUDNN_H
-#define POSENET_KERNELS_CONV_GRAPH_CUDNN_H
+#ifndef POSENET_KERNELS_CONV_CUDNN_GRAPH_H
+#define POSENET_KERNELS_CONV_CUDNN_GRAPH_H
 
 #include <stdint.h>
 

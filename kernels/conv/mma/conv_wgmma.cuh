@@ -5,10 +5,10 @@
 // `together` tiles of pixels that need the same part of the filter may form a cluster: each fetches
 // a part of every step for all, so it crosses the cache's wires once instead of `together` times.
 // Then all of a block's steps are in shared memory at once: nobody asks when a stage is free.
-#ifndef POSENET_KERNELS_CONV_CONV_WGMMA_CUH
-#define POSENET_KERNELS_CONV_CONV_WGMMA_CUH
+#ifndef POSENET_KERNELS_CONV_MMA_CONV_WGMMA_CUH
+#define POSENET_KERNELS_CONV_MMA_CONV_WGMMA_CUH
 
-#include "kernels/conv/conv_mma.cuh"
+#include "kernels/conv/mma/conv_mma.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
 enum { WGMMA_ALIGN = 1024, WGMMA_FILTER_STAGES = 40, WGMMA_ROWS = 64 };

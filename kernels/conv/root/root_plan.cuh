@@ -1,12 +1,12 @@
 // The host's side of root.cuh: which steps it covers, the filter's fragments, the tiles to choose
 // from. Rows that compute the convolution alone (POOL false) and with the pooling after it share
 // it.
-#ifndef POSENET_KERNELS_CONV_ROOT_PLAN_CUH
-#define POSENET_KERNELS_CONV_ROOT_PLAN_CUH
+#ifndef POSENET_KERNELS_CONV_ROOT_ROOT_PLAN_CUH
+#define POSENET_KERNELS_CONV_ROOT_ROOT_PLAN_CUH
 
 #include <math.h>
 
-#include "kernels/conv/root.cuh"
+#include "kernels/conv/root/root.cuh"
 #include "kernels/conv/weights_cuda.h"
 
 typedef void (*root_entry)(root_arguments);
