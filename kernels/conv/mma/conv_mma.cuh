@@ -4,7 +4,8 @@
 #ifndef POSENET_KERNELS_CONV_MMA_CONV_MMA_CUH
 #define POSENET_KERNELS_CONV_MMA_CONV_MMA_CUH
 
-#include "kernels/conv/mma/mma_tile.cuh"
+#include "kernels/conv/mma/mma_output.cuh"
+#include "kernels/cuda/launch.cuh"
 
 // The rows of x that a thread copies: every THREADS / MMA_PIECES-th of the tile, always the same
 // 8-channel piece of a step.

@@ -8,7 +8,8 @@
 #ifndef POSENET_KERNELS_CONV_MMA_CONV_PATCH_MMA_CUH
 #define POSENET_KERNELS_CONV_MMA_CONV_PATCH_MMA_CUH
 
-#include "kernels/conv/mma/mma_tile.cuh"
+#include "kernels/conv/mma/mma_output.cuh"
+#include "kernels/cuda/launch.cuh"
 
 enum { PATCH_ZEROS = 128, PATCH_PIXEL = MMA_STEP * 2 };
 
