@@ -5,6 +5,7 @@ A worker file defines VARIANTS (what --list prints; see README.md) and a class w
     load(variant)                   static; imports the runtime, or raises Missing when it is not installed
     __init__(self, variant, case)   loads the model, on the device
     version                         text
+    settings                        text, optional: what was chosen from several ways to run the network
     nchw                            whether the network's input is NCHW
     infer(self, array)              NHWC float32 in, {head name: NHWC or NCHW} out
     call(self)                      one timed call on the input that the last infer left in place
@@ -147,7 +148,8 @@ class Loop:
         self.runtime = self.make(self.variant, command)
         if command.get("measure") == "frame":
             self.frames = Frames(self.runtime, command)
-        return {"version": self.runtime.version, "open_ms": (time.perf_counter() - start) * 1e3}
+        return {"version": self.runtime.version, "settings": getattr(self.runtime, "settings", ""),
+                "open_ms": (time.perf_counter() - start) * 1e3}
 
     def infer(self, command):
         shape = (self.case["batch"], self.case["height"], self.case["width"], 3)

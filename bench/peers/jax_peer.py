@@ -1,4 +1,5 @@
-"""JAX (XLA) on CUDA: the ONNX file's nodes as one jitted function, compiled ahead of time."""
+"""JAX (XLA) on CUDA: the ONNX file's nodes as one jitted function, compiled ahead of time, in the layouts that XLA
+chooses for its arguments."""
 import os
 
 import numpy as np
@@ -112,14 +113,26 @@ class Jax:
         self.nchw = wants_nchw([d.dim_value or d.dim_param for d in dims])
         size = (case["height"], case["width"])
         shape = (case["batch"], 3, *size) if self.nchw else (case["batch"], *size, 3)
-        self.weights = jax.device_put(weights)
-        self.x = jax.device_put(np.zeros(shape, self.dtype))
-        self.run = jax.jit(f).lower(self.x, self.weights).compile()
+        self._compile(f, jax.ShapeDtypeStruct(shape, self.dtype), weights)
+        self.x = jax.device_put(np.zeros(shape, self.dtype), self.format)
         self.version = f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
+
+    def _compile(self, f, x, weights):
+        """Arguments lie in memory as XLA likes them best, where it has the choice: else it turns every filter
+        around in every call."""
+        from jax.experimental.layout import Format, Layout
+        shapes = {name: self.jax.ShapeDtypeStruct(w.shape, w.dtype) for name, w in weights.items()}
+        try:
+            self.run = self.jax.jit(f, in_shardings=Format(Layout.AUTO)).lower(x, shapes).compile()
+            self.settings = "automatic layouts"
+        except self.jax.errors.JaxRuntimeError:
+            self.run = self.jax.jit(f).lower(x, shapes).compile()
+        (self.format, formats), _ = self.run.input_formats
+        self.weights = self.jax.device_put(weights, formats)
 
     def infer(self, array):
         array = array.transpose(0, 3, 1, 2) if self.nchw else array
-        self.x = self.jax.device_put(np.ascontiguousarray(array, self.dtype))
+        self.x = self.jax.device_put(np.ascontiguousarray(array, self.dtype), self.format)
         return dict(zip(self.heads, map(np.asarray, self.call())))
 
     def call(self):
@@ -139,7 +152,7 @@ class Jax:
             whole = whole.at[:, letterbox.rows, letterbox.columns].set(picture).astype(self.dtype)
             return whole.transpose(0, 3, 1, 2) if self.nchw else whole
 
-        self.boxed = jax.jit(boxed).lower(self.pixels, *constants).compile()
+        self.boxed = jax.jit(boxed, out_shardings=self.format).lower(self.pixels, *constants).compile()
         self.constants, self.decoder = constants, decoder
         outputs = self.run(self.boxed(self.pixels, *constants), self.weights)
         self.traffic = (self.pixels.nbytes, sum(o.nbytes for o in outputs))

@@ -1,4 +1,6 @@
-"""PyTorch on CUDA: eager in a CUDA graph, and torch.compile with freezing in a CUDA graph.
+"""PyTorch on CUDA: eager in a CUDA graph, and torch.compile with freezing in a CUDA graph, once by its default
+choices and once with Triton's convolutions and products timed against the libraries' (-autotune; the first open
+of a network takes minutes).
 
 Network: one timed call is one replay and one synchronisation, the input already on the device and the heads
 left there. Memory is channels last, weights are on the device before anything is captured.
@@ -10,6 +12,7 @@ import _torch_frame
 from _worker import HEADS, Missing, head_outputs, main, one_by_one, to_nhwc, wants_nchw
 
 VARIANTS = [{"name": "pytorch-graph", "device": "cuda"}, {"name": "pytorch-compile", "device": "cuda"},
+            {"name": "pytorch-compile-autotune", "device": "cuda", "measures": ["network"]},
             {"name": "pytorch-compile-gpu", "device": "cuda", "measures": ["frame"]},
             {"name": "pytorch-compile-gpu-single", "device": "cuda", "measures": ["frame"], "single": True}]
 
@@ -32,7 +35,7 @@ class PyTorch:
         import torch
         from _onnx_torch import OnnxModule
         self.torch = torch
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 0  # of all, not of the first 10
         tf32 = case["precision"] == "tf32"
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
         self.dtype = torch.float16 if case["precision"] == "fp16" else torch.float32
@@ -51,7 +54,8 @@ class PyTorch:
         if variant.startswith("pytorch-compile"):
             import torch._inductor.config as inductor
             inductor.freezing = True
-            module = torch.compile(module, fullgraph=True, dynamic=False)
+            mode = "max-autotune-no-cudagraphs" if variant.endswith("-autotune") else None  # the graph is ours, below
+            module = torch.compile(module, fullgraph=True, dynamic=False, mode=mode)
         self.module = module
         shape = (case["batch"], case["height"], case["width"], 3)
         self.input = torch.zeros(shape, device="cuda", dtype=self.dtype)

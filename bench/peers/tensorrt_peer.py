@@ -19,8 +19,11 @@ def build_engine(trt, case):
     if not parser.parse_from_file(case["model"]):
         raise ValueError("; ".join(parser.get_error(i).desc() for i in range(parser.num_errors)))
     config = builder.create_builder_config()
+    config.builder_optimization_level = 5
     if case["precision"] == "fp16":
         config.set_flag(trt.BuilderFlag.FP16)
+        for tensor in [network.get_input(0), *map(network.get_output, range(network.num_outputs))]:
+            tensor.dtype = trt.float16
     if case["precision"] == "fp32":
         config.clear_flag(trt.BuilderFlag.TF32)
     source = network.get_input(0)
