@@ -68,25 +68,22 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
 #if __CUDA_ARCH__ >= 800
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) uint64_t arrived; // sums
-    int tile = blockIdx.x / a.split, share = blockIdx.x - tile * a.split;
-    int first_pixel = tile * T::PIXELS, first_channel = blockIdx.y * T::CHANNELS;
-    int first = share * a.steps / a.split, count = (share + 1) * a.steps / a.split - first;
-    int stages = min((a.steps + a.split - 1) / a.split, T::STAGES);
-    int rows = (T::PIXELS + a.split - 1) / a.split;
+    const mma_share<T> share(a);
+    const int count = share.count;
     unsigned ring = shared_address(shared), sums_at = ring;
     unsigned barrier = shared_address(&arrived);
-    if (a.split > 1) sums_at += stages * T::STAGE_BYTES;
-    await_sums<T>(a, barrier, min(rows, T::PIXELS - share * rows));
+    if (a.split > 1) sums_at += share.stages * T::STAGE_BYTES;
+    await_sums<T>(a, barrier, share.finished());
 #pragma unroll
     for (int s = 0; s < T::STAGES; s++)
         if (s < count)
-            copy_filter<T>(a, ring + s * T::STAGE_BYTES + T::X_BYTES, first_channel, first + s);
+            copy_filter<T>(a, ring + s * T::STAGE_BYTES + T::X_BYTES, share.first_channel,
+                           share.first + s);
     copy_group();
     let_next_start();
-    mma_input<T> input(a, first_pixel, first);
-    int own = first_pixel + share * rows; // the first row of y that this block finishes
-    mma_output<T> output(a, own, min(min(rows, T::PIXELS - share * rows), a.pixels - own),
-                         first_channel);
+    mma_input<T> input(a, share.first_pixel, share.first);
+    int own = share.first_pixel + share.number * share.rows; // the first that this block finishes
+    mma_output<T> output(a, own, min(share.finished(), a.pixels - own), share.first_channel);
 
     wait_for_previous();
 #pragma unroll
@@ -110,8 +107,8 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
         __syncthreads();
         if (i > 0) { // into the stage that step i - 1 has left
             if (i - 1 + T::STAGES < count) {
-                copy_filter<T>(a, ring + freed + T::X_BYTES, first_channel,
-                               first + i - 1 + T::STAGES);
+                copy_filter<T>(a, ring + freed + T::X_BYTES, share.first_channel,
+                               share.first + i - 1 + T::STAGES);
                 input.copy(a, ring + freed);
             }
             copy_group();
@@ -124,7 +121,7 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
         if (stage == T::STAGES * T::STAGE_BYTES) stage = 0;
     }
     if (a.split == 1) __syncthreads(); // the stages are free
-    finish_tile<T>(a, sums, sums_at, rows, share, output, barrier);
+    finish_tile<T>(a, sums, sums_at, share.rows, share.number, output, barrier);
 #endif
 }
 

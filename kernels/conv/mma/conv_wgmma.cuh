@@ -57,16 +57,14 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) uint64_t arrived[WGMMA_FILTER_STAGES + 1]; // last: sums
-    int tile = blockIdx.x / a.split, share = blockIdx.x - tile * a.split;
-    int place = tile % a.together;
-    int first_pixel = tile * T::PIXELS, first_channel = blockIdx.y * T::CHANNELS;
-    int first = share * a.steps / a.split, count = (share + 1) * a.steps / a.split - first;
-    int rows = (T::PIXELS + a.split - 1) / a.split;
+    const mma_share<T> share(a);
+    const int count = share.count;
     unsigned ring = (shared_address(shared) + WGMMA_ALIGN - 1) & ~(WGMMA_ALIGN - 1u);
     unsigned filters = ring + min((a.steps + a.split - 1) / a.split, T::STAGES) * T::X_BYTES;
     unsigned barriers = shared_address(arrived);
     unsigned sums_at = a.split > 1 ? filters + a.filter_stages * T::FILTER_BYTES : ring;
-    wgmma_filter<T> filter(a, filters, barriers, first_channel, first, share, place);
+    wgmma_filter<T> filter(a, filters, barriers, share.first_channel, share.first, share.number,
+                           share.place);
     if (threadIdx.x == 0) {
         for (int i = 0; i < a.filter_stages; i++) make_barrier(barriers + i * 8);
         show_barriers();
@@ -80,12 +78,11 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
     if (threadIdx.x == 0)
         for (int i = 0; i < min(count, a.filter_stages); i++) filter.copy(i, a.together);
     unsigned sums_barrier = barriers + WGMMA_FILTER_STAGES * 8;
-    await_sums<T>(a, sums_barrier, min(rows, T::PIXELS - share * rows));
+    await_sums<T>(a, sums_barrier, share.finished());
     let_next_start();
-    mma_input<T> input(a, first_pixel, first);
-    int own = first_pixel + share * rows; // the first row of y that this block finishes
-    mma_output<T> output(a, own, min(min(rows, T::PIXELS - share * rows), a.pixels - own),
-                         first_channel);
+    mma_input<T> input(a, share.first_pixel, share.first);
+    int own = share.first_pixel + share.number * share.rows; // the first that this block finishes
+    mma_output<T> output(a, own, min(share.finished(), a.pixels - own), share.first_channel);
 
     wait_for_previous();
 #pragma unroll
@@ -134,7 +131,8 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
 #pragma unroll
         for (int l = 0; l < 4; l++) settle(sums[0][j][l]);
     if (a.split == 1) __syncthreads(); // the stages are free
-    finish_tile<T>(a, sums, sums_at, rows, share, output, sums_barrier, place * a.split);
+    finish_tile<T>(a, sums, sums_at, share.rows, share.number, output, sums_barrier,
+                   share.place * a.split);
 #endif
 }
 

@@ -54,6 +54,36 @@ template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int STAGES_> stru
     static_assert(THREADS % VECTORS == 0 && HELD > 0 && THREADS % MMA_PIECES == 0);
 };
 
+// What one block computes, and which rows of its tile it finishes: `rows` from number * rows on,
+// as far as the tile has so many. Blocks along x: tile after tile of all pixels, each `split`
+// times; along y: CHANNELS each.
+template <typename T> struct mma_share {
+    int tile, number; // of the share
+    int place;        // among the tiles that fetch the filter together
+    int first_pixel, first_channel;
+    int first, count; // steps of k
+    int stages;       // of conv_mma's ring: no more than any share has steps
+    int rows;
+
+    __device__ explicit mma_share(const conv_mma_arguments &a)
+    {
+        tile = blockIdx.x / a.split;
+        number = blockIdx.x - tile * a.split;
+        place = tile % a.together;
+        first_pixel = tile * T::PIXELS;
+        first_channel = blockIdx.y * T::CHANNELS;
+        first = number * a.steps / a.split;
+        count = (number + 1) * a.steps / a.split - first;
+        stages = min((a.steps + a.split - 1) / a.split, T::STAGES);
+        rows = (T::PIXELS + a.split - 1) / a.split;
+    }
+
+    __device__ int finished() const
+    {
+        return min(rows, T::PIXELS - number * rows);
+    }
+};
+
 // The filter of one step for the tile's channels.
 template <typename T>
 __device__ void copy_filter(const conv_mma_arguments &a, unsigned to, int first_channel, int step)
