@@ -45,6 +45,8 @@ typedef struct bench_options {
     const char *json;   /* raw results, NULL: not kept */
     const char *commit; /* recorded in the raw results */
     int rounds, iterations, pause_ms;
+    int timeout_s;       /* of one reply */
+    int seconds;         /* after which no runtime is opened and no round begins; 0: never */
     double tolerance;    /* of verification; 0: what the precision allows */
     const char *self;    /* this program, for the engine's own worker */
     const char *scratch; /* folder for the files that workers share */
@@ -66,6 +68,7 @@ typedef struct runner {
     int single; /* 1: finds one pose only, the best point of each part */
 
     pid_t pid; /* 0: not started */
+    int timeout_s;
     int to_child, from_child;
     char *line; /* partial reply */
     size_t line_bytes, line_capacity;
@@ -73,11 +76,15 @@ typedef struct runner {
     runner_state state;
     char why[WHY_BYTES];      /* one sentence when the state is not READY */
     char version[NAME_BYTES]; /* as the worker says it: "onnxruntime 1.32.0" */
+    char settings[WHY_BYTES]; /* what it chose from several ways to run the network, "" mostly */
     double load_ms, open_ms;
     double first_ms;     /* load, open and the first call */
     double error[HEADS]; /* ||difference|| / ||reference|| */
     double pose_error;   /* median keypoint of the worst pose, pixels of the network's input */
     int pose_count;
+    int rounds;      /* that it was timed in */
+    int iterations;  /* calls a round */
+    double call_ms;  /* one call, before the rounds */
     double *samples; /* milliseconds, rounds * iterations */
     double *medians; /* one a round */
     int sample_count;
@@ -103,12 +110,9 @@ void worker_environment(int threads);
 /* Starts the worker; 0, or -1 with r->why set. */
 int worker_start(runner *r, const bench_options *options);
 
-/* Sends `command` (taken over) and gives the reply, which the caller deletes; NULL with r->why set
- * when the worker is gone, silent for `timeout_s` or talks nonsense. GPU memory that is taken or
- * given back meanwhile is the worker's. */
-cJSON *worker_call(runner *r, cJSON *command, int timeout_s);
-
-/* The same, and the reply only if it says "ok"; else NULL with r->state and r->why set. */
+/* Sends `command` (taken over) and gives the reply, which the caller deletes, if it says "ok"; else
+ * NULL with r->state and r->why set. A worker that is gone, silent for r->timeout_s or talks
+ * nonsense is stopped. GPU memory that is taken or given back meanwhile is the worker's. */
 cJSON *worker_ask(runner *r, cJSON *command);
 
 /* Starts every worker and lets all load their libraries at once, which takes seconds and no GPU. */
@@ -126,9 +130,15 @@ void worker_stop(runner *r);
 /* The same of all, which take their leave at once. */
 void worker_stop_all(runner *runners, int count);
 
+/* What the peers file at `path` says it offers, to be deleted; NULL with `why`. */
+cJSON *worker_variants(const bench_options *options, const char *path, char why[WHY_BYTES]);
+
+/* ---- discover.c
+ * ------------------------------------------------------------------------------------ */
+
 /* The runners that bench/peers offers and the engine's own, filtered by options; their number, or
  * -1. */
-int worker_discover(const bench_options *options, runner *out, int capacity);
+int discover(const bench_options *options, runner *out, int capacity);
 
 /* ---- options.c
  * -------------------------------------------------------------------------------------- */
@@ -155,8 +165,8 @@ int options_size(const char *text, int *width, int *height);
  * so. */
 void run_open(runner *r, const bench_options *options, int profile);
 
-/* Opens, verifies and times every runner; workers are stopped. 0; 1: this engine's own results are
- * wrong; 2: no reference, said on stderr. */
+/* Opens, verifies and times every runner; workers are stopped. 0; 1: this engine failed or its
+ * results are wrong; 2: no reference, said on stderr. */
 int run_case(runner *runners, int count, const bench_options *options);
 
 /* Forgets what was measured, so that the runners can be run again. */
@@ -231,11 +241,18 @@ extern const char *const head_names[HEADS];
 /* ---- measure.c
  * --------------------------------------------------------------------------------------- */
 
-/* Times every READY runner, A B A B, options->rounds times options->iterations calls each. */
-void measure(runner *runners, int count, const bench_options *options);
+/* Times every READY runner, A B A B, options->rounds times options->iterations calls each; fewer
+ * calls of one that is many times slower than the fastest, and fewer rounds once `late`. */
+void measure(runner *runners, int count, const bench_options *options, double began);
+
+/* Seconds since some fixed time. */
+double measure_now(void);
+
+/* Whether options->seconds have passed since `began`. */
+int measure_late(const bench_options *options, double began);
 
 /* a's time over b's, round by round, so that a drift of the machine's speed cancels. */
-interval measure_ratio(const runner *a, const runner *b, int rounds);
+interval measure_ratio(const runner *a, const runner *b);
 
 /* The fastest runner that was timed, ours or not ours; NULL: none. */
 const runner *measure_fastest(const runner *runners, int count, int ours);
@@ -254,8 +271,11 @@ cJSON *table_record(const runner *runners, int count, const bench_options *optio
 /* Case, machine, commit and time: what every record begins with. */
 cJSON *table_head(const bench_options *options);
 
-/* Writes `root` (taken over) to options->json, if that is wanted; 0, or -1 with a line on stderr.
- */
+/* Whether options->json, if that is wanted, can be written; 0, or -1 with a line on stderr. */
+int table_prepare(const bench_options *options);
+
+/* Writes `root` (taken over) to options->json, if that is wanted, as a whole or not at all; 0, or
+ * -1 with a line on stderr. */
 int table_write(cJSON *root, const bench_options *options);
 
 /* The model's file without its folder. */

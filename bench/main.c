@@ -2,6 +2,7 @@
  * With --worker DEVICE the program is the engine's own worker instead. */
 #include "bench/bench.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ int main(int argc, char **argv)
                        .commit = "unknown",
                        .rounds = 15,
                        .iterations = 20,
-                       .pause_ms = 50};
+                       .pause_ms = 50,
+                       .timeout_s = 600};
     if (!o.python) o.python = "python3";
     bench_modes modes = {0};
     int parsed = options_parse(argc, argv, &o, &modes);
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     if (length < 0) return options_bad("/proc/self/exe cannot be read");
     self[length] = '\0';
     o.self = self;
-    int count = worker_discover(&o, runners, MAX_RUNNERS);
+    int count = discover(&o, runners, MAX_RUNNERS);
     if (count < 0) return 2;
     if (modes.list) {
         for (int i = 0; i < count; i++) printf("%-24s %s\n", runners[i].name, runners[i].device);
@@ -82,6 +84,11 @@ int main(int argc, char **argv)
     }
     if (!o.the_case.model) return options_bad("--model is missing");
     if (!count) return options_bad("no runtime of that name; --list names them");
+    if (access(o.the_case.model, R_OK)) {
+        fprintf(stderr, "posenet-bench: %s: %s\n", o.the_case.model, strerror(errno));
+        return 2;
+    }
+    if (table_prepare(&o)) return 2;
     char scratch[] = "/tmp/posenet-bench-XXXXXX";
     if (!mkdtemp(scratch)) return options_bad("no scratch folder can be made in /tmp");
     o.scratch = scratch;

@@ -25,7 +25,10 @@ static void usage(FILE *to)
         "  --sweep OVER       instead: how cost grows over sizes, batches or slots;\n"
         "                     sizes:129,257x193 says which\n"
         "  --rounds N         default 15     --iterations N   calls a round, default 20\n"
+        "                     one many times slower than the fastest gets fewer, at least 5\n"
         "  --pause MS         between two runtimes' blocks, default 50\n"
+        "  --timeout S        for one reply of a runtime, default 600; then it is out\n"
+        "  --seconds S        then no other runtime is opened, and 3 rounds are enough\n"
         "  --tolerance T      of verification, default by precision\n"
         "  --json FILE        keep everything measured\n"
         "  --commit TEXT      recorded there\n"
@@ -57,7 +60,7 @@ int options_size(const char *text, int *width, int *height)
     return sscanf(text, "%dx%d%c", width, height, &after) == 2 ? 0 : -1;
 }
 
-enum { SIZE = 1, BATCH, THREADS, SLOTS, ROUNDS, ITERATIONS, PAUSE, TOLERANCE };
+enum { SIZE = 1, BATCH, THREADS, SLOTS, ROUNDS, ITERATIONS, PAUSE, TOLERANCE, TIMEOUT, SECONDS };
 
 static const struct option known[] = {{"model", 1, NULL, 'm'},
                                       {"size", 1, NULL, SIZE},
@@ -70,6 +73,8 @@ static const struct option known[] = {{"model", 1, NULL, 'm'},
                                       {"rounds", 1, NULL, ROUNDS},
                                       {"iterations", 1, NULL, ITERATIONS},
                                       {"pause", 1, NULL, PAUSE},
+                                      {"timeout", 1, NULL, TIMEOUT},
+                                      {"seconds", 1, NULL, SECONDS},
                                       {"json", 1, NULL, 'j'},
                                       {"tolerance", 1, NULL, TOLERANCE},
                                       {"commit", 1, NULL, 'c'},
@@ -99,6 +104,8 @@ int options_parse(int argc, char **argv, bench_options *o, bench_modes *modes)
         case ROUNDS: bad = parse_count(optarg, 1, 10000, &o->rounds); break;
         case ITERATIONS: bad = parse_count(optarg, 1, 100000, &o->iterations); break;
         case PAUSE: bad = parse_count(optarg, 0, 10000, &o->pause_ms); break;
+        case TIMEOUT: bad = parse_count(optarg, 1, 100000, &o->timeout_s); break;
+        case SECONDS: bad = parse_count(optarg, 1, 100000, &o->seconds); break;
         case TOLERANCE:
             o->tolerance = strtod(optarg, &end);
             bad = *end != '\0' || !(o->tolerance > 0);
@@ -122,6 +129,9 @@ int options_parse(int argc, char **argv, bench_options *o, bench_modes *modes)
         if (bad) return options_bad("an option's value makes no sense");
     }
     if (optind < argc) return options_bad("there is a word too many");
+    if (strcmp(c->precision, "fp32") && strcmp(c->precision, "tf32") &&
+        strcmp(c->precision, "fp16"))
+        return options_bad("--precision is fp32, tf32 or fp16");
     if (strcmp(c->measure, "network") && strcmp(c->measure, "frame"))
         return options_bad("--measure is network or frame");
     if (modes->roofline && modes->sweep) return options_bad("--roofline and --sweep are two modes");

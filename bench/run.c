@@ -38,7 +38,9 @@ void run_open(runner *r, const bench_options *o, int profile)
     cJSON *reply = worker_ask(r, open_command(&o->the_case, profile));
     if (!reply) return;
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "version"));
+    const char *settings = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "settings"));
     snprintf(r->version, sizeof r->version, "%s", version ? version : "");
+    snprintf(r->settings, sizeof r->settings, "%s", settings ? settings : "");
     r->open_ms = number(reply, "open_ms");
     cJSON_Delete(reply);
 }
@@ -145,16 +147,31 @@ static void clear_heads(const bench_options *o, int count)
     }
 }
 
+/* Those that the time given is too short for are left out, and say so. */
+static void open_all(runner *runners, int count, const bench_options *o, double began)
+{
+    for (int i = 0; i < count; i++) {
+        runner *r = &runners[i];
+        if (r->state != RUNNER_READY) continue;
+        if (!measure_late(o, began)) {
+            run_open(r, o, 0);
+            continue;
+        }
+        r->state = RUNNER_FAILED;
+        snprintf(r->why, sizeof r->why, "not opened: the %d s were over", o->seconds);
+    }
+}
+
 int run_case(runner *runners, int count, const bench_options *o)
 {
+    double began = measure_now();
     worker_load_all(runners, count, o);
-    for (int i = 0; i < count; i++)
-        if (runners[i].state == RUNNER_READY) run_open(&runners[i], o, 0);
+    open_all(runners, count, o, began);
     int code = verify_all(runners, count, o) ? 2 : 0;
     clear_heads(o, count);
-    if (!code) measure(runners, count, o);
+    if (!code) measure(runners, count, o, began);
     for (int i = 0; i < count; i++)
-        if (!code && runners[i].ours && runners[i].state == RUNNER_WRONG) code = 1;
+        if (!code && runners[i].ours && runners[i].state >= RUNNER_FAILED) code = 1;
     worker_stop_all(runners, count);
     return code;
 }

@@ -2,9 +2,11 @@
 #include "bench/bench.h"
 #include "bench/device.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,9 +20,9 @@ static double p50(const runner *r)
 }
 
 /* How far the rounds' medians lie apart, in percent of the least. */
-static double spread(const runner *r, int rounds)
+static double spread(const runner *r)
 {
-    double least = quantile(r->medians, rounds, 0), most = quantile(r->medians, rounds, 1);
+    double least = quantile(r->medians, r->rounds, 0), most = quantile(r->medians, r->rounds, 1);
     return least > 0 ? 100 * (most / least - 1) : 0;
 }
 
@@ -60,9 +62,14 @@ void table_print(const runner *runners, int count, const bench_options *o)
         }
         printf("%-26s %9.3f %9.3f %9.3f %9.1f %6.1f%% %8.2f %8.1f %8.1f %8.1f %8.1e\n", r->name,
                p50(r), quantile(r->samples, r->sample_count, 0.9),
-               quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r),
-               spread(r, o->rounds), r->cpu_ms, r->peak_mib, r->device_peak_mib, r->first_ms,
-               worst(r));
+               quantile(r->samples, r->sample_count, 0.99), 1e3 * c->batch / p50(r), spread(r),
+               r->cpu_ms, r->peak_mib, r->device_peak_mib, r->first_ms, worst(r));
+    }
+    for (int i = 0; i < count; i++) {
+        const runner *r = &runners[i];
+        if (r->state != RUNNER_READY || (r->rounds == o->rounds && r->iterations == o->iterations))
+            continue;
+        printf("%s: %d rounds of %d only\n", r->name, r->rounds, r->iterations);
     }
     if (runners->others > DISTURBED * (double)sysconf(_SC_NPROCESSORS_ONLN))
         printf("disturbed: everything else took %.2f cores meanwhile\n", runners->others);
@@ -70,15 +77,15 @@ void table_print(const runner *runners, int count, const bench_options *o)
     for (int i = 0; ours && i < count; i++) {
         const runner *rival = &runners[i];
         if (rival->ours || rival->state != RUNNER_READY || !rival->sample_count) continue;
-        interval ratio = measure_ratio(ours, rival, o->rounds);
+        interval ratio = measure_ratio(ours, rival);
         printf("%s takes %.3f of the time of %s (95 %%: %.3f to %.3f)\n", ours->name, ratio.median,
                rival->name, ratio.low, ratio.high);
     }
 }
 
-static void add_ratio(cJSON *row, const runner *ours, const runner *r, const bench_options *o)
+static void add_ratio(cJSON *row, const runner *ours, const runner *r)
 {
-    interval ratio = measure_ratio(ours, r, o->rounds);
+    interval ratio = measure_ratio(ours, r);
     const double values[3] = {ratio.low, ratio.median, ratio.high};
     cJSON_AddItemToObject(row, "ours_over_it", cJSON_CreateDoubleArray(values, 3));
 }
@@ -98,6 +105,9 @@ static void add_runner(cJSON *list, const runner *r, const runner *ours, const b
         cJSON_AddStringToObject(row, "why", r->why);
         return;
     }
+    if (r->settings[0]) cJSON_AddStringToObject(row, "settings", r->settings);
+    cJSON_AddNumberToObject(row, "rounds", r->rounds);
+    cJSON_AddNumberToObject(row, "iterations", r->iterations);
     cJSON_AddNumberToObject(row, "open_ms", r->open_ms);
     cJSON_AddNumberToObject(row, "first_ms", r->first_ms);
     cJSON_AddNumberToObject(row, "cpu_ms", r->cpu_ms);
@@ -113,9 +123,9 @@ static void add_runner(cJSON *list, const runner *r, const runner *ours, const b
         cJSON_AddNumberToObject(row, "bytes_up", r->bytes_up);
         cJSON_AddNumberToObject(row, "bytes_down", r->bytes_down);
     }
-    cJSON_AddItemToObject(row, "medians_ms", cJSON_CreateDoubleArray(r->medians, o->rounds));
+    cJSON_AddItemToObject(row, "medians_ms", cJSON_CreateDoubleArray(r->medians, r->rounds));
     cJSON_AddItemToObject(row, "samples_ms", cJSON_CreateDoubleArray(r->samples, r->sample_count));
-    if (ours && !r->ours) add_ratio(row, ours, r, o);
+    if (ours && !r->ours) add_ratio(row, ours, r);
 }
 
 /* The processor's name as the system tells it, "" where it does not. */
@@ -190,18 +200,47 @@ cJSON *table_record(const runner *runners, int count, const bench_options *o)
     return root;
 }
 
+/* Results go to a file beside it first, since half of them under the right name would pass for all.
+ * What is no file, such as /dev/stdout, is written as it is. */
+static FILE *open_json(const bench_options *o, char part[PATH_BYTES + 8])
+{
+    struct stat found;
+    int device = !stat(o->json, &found) && !S_ISREG(found.st_mode);
+    snprintf(part, PATH_BYTES + 8, "%.*s%s", PATH_BYTES - 1, o->json, device ? "" : ".part");
+    return fopen(part, "w");
+}
+
+static int say_unwritten(const bench_options *o)
+{
+    fprintf(stderr, "posenet-bench: %s cannot be written: %s\n", o->json, strerror(errno));
+    return -1;
+}
+
+int table_prepare(const bench_options *o)
+{
+    char part[PATH_BYTES + 8];
+    if (!o->json) return 0;
+    FILE *f = open_json(o, part);
+    if (!f) return say_unwritten(o);
+    fclose(f);
+    if (strcmp(part, o->json)) remove(part);
+    return 0;
+}
+
 int table_write(cJSON *root, const bench_options *o)
 {
-    if (!o->json) {
-        cJSON_Delete(root);
-        return 0;
-    }
-    char *text = cJSON_PrintUnformatted(root);
+    char part[PATH_BYTES + 8];
+    char *text = o->json ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
-    FILE *f = text ? fopen(o->json, "w") : NULL;
+    if (!o->json) return 0;
+    FILE *f = text ? open_json(o, part) : NULL;
     int bad = !f || fprintf(f, "%s\n", text) < 0;
     if (f) bad |= fclose(f) != 0;
     cJSON_free(text);
-    if (bad) fprintf(stderr, "posenet-bench: %s: cannot be written\n", o->json);
-    return bad ? -1 : 0;
+    int beside = f && strcmp(part, o->json);
+    if (!bad && beside) bad = rename(part, o->json);
+    if (!bad) return 0;
+    say_unwritten(o);
+    if (beside) remove(part);
+    return -1;
 }

@@ -2,7 +2,6 @@
 #include "bench/bench.h"
 #include "bench/device.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,15 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     MAX_LINE_BYTES = 64 << 20,
-    ASK_TIMEOUT_S = 600,
     LIST_TIMEOUT_S = 60,
-    QUIT_TIMEOUT_MS = 2000
+    QUIT_TIMEOUT_MS = 2000,
+    FALL_TIMEOUT_MS = 200 /* between the end of a worker's output and its own */
 };
 
 static int why(runner *r, const char *what)
@@ -28,7 +28,7 @@ static int why(runner *r, const char *what)
 }
 
 /* Starts argv with pipes for its input and output; stderr stays ours, so that a worker can be
- * debugged. */
+ * debugged. It ends with us, and what it starts itself can be ended with it. */
 static int spawn(runner *r, char *const argv[])
 {
     int in[2], out[2];
@@ -40,6 +40,8 @@ static int spawn(runner *r, char *const argv[])
     }
     r->pid = fork();
     if (r->pid == 0) {
+        setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         for (int fd = 3; fd < 256; fd++) close(fd);
@@ -50,7 +52,10 @@ static int spawn(runner *r, char *const argv[])
     close(out[1]);
     r->to_child = in[1];
     r->from_child = out[0];
-    if (r->pid > 0) return 0;
+    if (r->pid > 0) {
+        setpgid(r->pid, r->pid); /* whoever of the two comes first */
+        return 0;
+    }
     r->pid = 0;
     close(in[1]);
     close(out[0]);
@@ -73,6 +78,7 @@ void worker_environment(int threads)
 
 int worker_start(runner *r, const bench_options *o)
 {
+    r->timeout_s = o->timeout_s;
     if (r->ours) {
         char *argv[] = {(char *)o->self, "--worker", r->device, NULL};
         return spawn(r, argv);
@@ -81,17 +87,10 @@ int worker_start(runner *r, const bench_options *o)
     return spawn(r, argv);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Reads until a newline; the line without it, to be freed, or NULL. */
 static char *read_line(runner *r, int timeout_s)
 {
-    double end = now_s() + timeout_s;
+    double end = measure_now() + timeout_s;
     for (;;) {
         char *newline = r->line ? memchr(r->line, '\n', r->line_bytes) : NULL;
         if (newline) {
@@ -109,7 +108,7 @@ static char *read_line(runner *r, int timeout_s)
             r->line_capacity = capacity;
         }
         struct pollfd p = {.fd = r->from_child, .events = POLLIN};
-        double left = end - now_s();
+        double left = end - measure_now();
         int ready = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
         if (ready < 0 && errno == EINTR) continue;
         if (ready == 0) return snprintf(r->why, sizeof r->why, "no reply in %d s", timeout_s), NULL;
@@ -128,16 +127,15 @@ static int send_line(runner *r, cJSON *command)
     if (!text) return snprintf(r->why, sizeof r->why, "out of memory"), -1;
     size_t length = strlen(text);
     text[length++] = '\n'; /* in place of the terminator: only written, never read as a string */
-    size_t sent = 0;
-    while (sent < length) {
+    for (size_t sent = 0; sent < length;) {
         ssize_t n = write(r->to_child, text + sent, length - sent);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) break;
         sent += (size_t)n;
     }
     cJSON_free(text);
-    if (sent == length) return 0;
-    return snprintf(r->why, sizeof r->why, "the worker does not read its commands"), -1;
+    /* One that does not read its commands has ended, which its missing answer will show. */
+    return 0;
 }
 
 static cJSON *read_reply(runner *r, int timeout_s)
@@ -150,13 +148,46 @@ static cJSON *read_reply(runner *r, int timeout_s)
     return reply;
 }
 
-cJSON *worker_call(runner *r, cJSON *command, int timeout_s)
+/* End of input means quit. */
+static void let_go(runner *r)
 {
-    int gpu = !strcmp(r->device, "cuda");
-    double before = gpu ? device_used_mib() : 0;
-    cJSON *reply = send_line(r, command) ? NULL : read_reply(r, timeout_s);
-    if (gpu) r->device_mib += device_used_mib() - before;
-    if (r->device_mib > r->device_peak_mib) r->device_peak_mib = r->device_mib;
+    if (r->pid && r->to_child >= 0) close(r->to_child);
+    r->to_child = -1;
+}
+
+/* Waits for its end up to `patience_ms`, then kills it and what it has started. How it ended by
+ * itself, as waitpid tells it. */
+static int end(runner *r, int patience_ms)
+{
+    int status = 0;
+    let_go(r);
+    for (int waited = 0; r->pid && waited < patience_ms; waited += 10) {
+        if (waitpid(r->pid, &status, WNOHANG) == r->pid) r->pid = 0;
+        struct timespec t = {.tv_nsec = 10 * 1000 * 1000};
+        if (r->pid) nanosleep(&t, NULL);
+    }
+    if (r->pid) {
+        kill(-r->pid, SIGKILL);
+        waitpid(r->pid, NULL, 0);
+        r->pid = 0;
+    }
+    close(r->from_child);
+    free(r->line);
+    r->line = NULL;
+    r->line_bytes = r->line_capacity = 0;
+    return status;
+}
+
+/* A worker that fails to answer may still be at work, on the cores and the GPU of the others. */
+static cJSON *answer_of(runner *r)
+{
+    cJSON *reply = read_reply(r, r->timeout_s);
+    int status = reply ? 0 : end(r, FALL_TIMEOUT_MS), by_signal = WIFSIGNALED(status);
+    size_t length = strlen(r->why);
+    if (status)
+        snprintf(r->why + length, sizeof r->why - length, ": %s %d",
+                 by_signal ? "signal" : "exit status",
+                 by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
     return reply;
 }
 
@@ -171,7 +202,7 @@ static cJSON *if_ok(runner *r, cJSON *reply)
 {
     if (cJSON_IsTrue(cJSON_GetObjectItem(reply, "ok"))) return reply;
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "why"));
-    if (text) snprintf(r->why, sizeof r->why, "%s", text);
+    if (reply) snprintf(r->why, sizeof r->why, "%s", text ? text : "it does not say why");
     int missing = cJSON_IsTrue(cJSON_GetObjectItem(reply, "missing"));
     r->state = missing ? RUNNER_MISSING : RUNNER_FAILED;
     cJSON_Delete(reply);
@@ -180,7 +211,12 @@ static cJSON *if_ok(runner *r, cJSON *reply)
 
 cJSON *worker_ask(runner *r, cJSON *command)
 {
-    return if_ok(r, worker_call(r, command, ASK_TIMEOUT_S));
+    int gpu = !strcmp(r->device, "cuda");
+    double before = gpu ? device_used_mib() : 0;
+    cJSON *reply = send_line(r, command) ? NULL : answer_of(r);
+    if (gpu) r->device_mib += device_used_mib() - before;
+    if (r->device_mib > r->device_peak_mib) r->device_peak_mib = r->device_mib;
+    return if_ok(r, reply);
 }
 
 void worker_load_all(runner *runners, int count, const bench_options *o)
@@ -191,7 +227,7 @@ void worker_load_all(runner *runners, int count, const bench_options *o)
     for (int i = 0; i < count; i++) {
         runner *r = &runners[i];
         if (r->state != RUNNER_READY) continue;
-        cJSON *reply = if_ok(r, read_reply(r, ASK_TIMEOUT_S));
+        cJSON *reply = if_ok(r, answer_of(r));
         const cJSON *took = cJSON_GetObjectItem(reply, "load_ms");
         if (cJSON_IsNumber(took)) r->load_ms = took->valuedouble;
         cJSON_Delete(reply);
@@ -215,139 +251,23 @@ double worker_cpu_s(const runner *r)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* End of input means quit. */
-static void let_go(runner *r)
+cJSON *worker_variants(const bench_options *o, const char *path, char why[WHY_BYTES])
 {
-    if (r->pid && r->to_child >= 0) close(r->to_child);
-    r->to_child = -1;
+    runner lister = {0};
+    char *argv[] = {(char *)o->python, (char *)path, "--list", NULL};
+    cJSON *reply = spawn(&lister, argv) ? NULL : read_reply(&lister, LIST_TIMEOUT_S);
+    worker_stop(&lister);
+    snprintf(why, WHY_BYTES, "%s", lister.why);
+    return reply;
+}
+
+void worker_stop(runner *r)
+{
+    if (r->pid) end(r, QUIT_TIMEOUT_MS);
 }
 
 void worker_stop_all(runner *runners, int count)
 {
     for (int i = 0; i < count; i++) let_go(&runners[i]);
     for (int i = 0; i < count; i++) worker_stop(&runners[i]);
-}
-
-void worker_stop(runner *r)
-{
-    if (!r->pid) return;
-    let_go(r);
-    for (int waited = 0; waited < QUIT_TIMEOUT_MS; waited += 10) {
-        if (waitpid(r->pid, NULL, WNOHANG) == r->pid) {
-            r->pid = 0;
-            break;
-        }
-        struct timespec t = {.tv_nsec = 10 * 1000 * 1000};
-        nanosleep(&t, NULL);
-    }
-    if (r->pid) {
-        kill(r->pid, SIGKILL);
-        waitpid(r->pid, NULL, 0);
-        r->pid = 0;
-    }
-    close(r->from_child);
-    free(r->line);
-    r->line = NULL;
-    r->line_bytes = r->line_capacity = 0;
-}
-
-static int wanted(const bench_options *o, const char *name, const char *device)
-{
-    if (o->device && strcmp(o->device, device)) return 0;
-    if (!o->only) return 1;
-    size_t length = strlen(name);
-    for (const char *at = o->only; (at = strstr(at, name)); at += length) {
-        int starts = at == o->only || at[-1] == ',';
-        if (starts && (at[length] == ',' || at[length] == '\0')) return 1;
-    }
-    return 0;
-}
-
-static int add(runner *out, int count, const char *name, const char *device, const char *program,
-               int ours)
-{
-    runner *r = &out[count];
-    memset(r, 0, sizeof *r);
-    snprintf(r->name, sizeof r->name, "%s", name);
-    snprintf(r->device, sizeof r->device, "%s", device);
-    snprintf(r->program, sizeof r->program, "%s", program);
-    r->ours = ours;
-    return count + 1;
-}
-
-/* Whether a variant takes part in a measure: in all, unless it says in which. */
-static int measures(const cJSON *variant, const char *measure)
-{
-    const cJSON *list = cJSON_GetObjectItem(variant, "measures"), *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        const char *name = cJSON_GetStringValue(item);
-        if (name && !strcmp(name, measure)) return 1;
-    }
-    return !list;
-}
-
-/* Asks one peers file for its variants: it prints {"variants": [{"name":…, "device":…}]} and exits.
- */
-static int list_variants(const bench_options *o, const char *path, runner *out, int count,
-                         int capacity)
-{
-    runner lister = {0};
-    char *argv[] = {(char *)o->python, (char *)path, "--list", NULL};
-    if (spawn(&lister, argv)) return count;
-    char *line = read_line(&lister, LIST_TIMEOUT_S);
-    cJSON *reply = line ? cJSON_Parse(line) : NULL;
-    if (!reply) fprintf(stderr, "posenet-bench: %s lists no variants: %s\n", path, lister.why);
-    const cJSON *variant;
-    cJSON_ArrayForEach(variant, cJSON_GetObjectItem(reply, "variants"))
-    {
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(variant, "name"));
-        const char *device = cJSON_GetStringValue(cJSON_GetObjectItem(variant, "device"));
-        if (!name || !device || count == capacity || !wanted(o, name, device)) continue;
-        if (!measures(variant, o->the_case.measure)) continue;
-        count = add(out, count, name, device, path, 0);
-        out[count - 1].single = cJSON_IsTrue(cJSON_GetObjectItem(variant, "single"));
-    }
-    cJSON_Delete(reply);
-    free(line);
-    worker_stop(&lister);
-    return count;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_worker(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 3 && !strcmp(entry->d_name + length - 3, ".py") && entry->d_name[0] != '_';
-}
-
-int worker_discover(const bench_options *o, runner *out, int capacity)
-{
-    static const char *const devices[] = {"cpu", "ref", "cuda"};
-    int count = 0;
-    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        char name[NAME_BYTES];
-        snprintf(name, sizeof name, "posenet-%s", devices[i]);
-        /* ref is for checking, not for speed: timed only when named */
-        if (!strcmp(devices[i], "ref") && !o->only) continue;
-        if (wanted(o, name, devices[i])) count = add(out, count, name, devices[i], "", 1);
-    }
-    struct dirent **entries;
-    int found = scandir(o->peers, &entries, is_worker, by_name);
-    if (found < 0) {
-        fprintf(stderr, "posenet-bench: %s: %s\n", o->peers, strerror(errno));
-        return -1;
-    }
-    for (int i = 0; i < found; i++) {
-        char path[PATH_BYTES];
-        int length = snprintf(path, sizeof path, "%s/%s", o->peers, entries[i]->d_name);
-        if (length < (int)sizeof path) count = list_variants(o, path, out, count, capacity);
-        free(entries[i]);
-    }
-    free(entries);
-    return count;
 }

@@ -53,7 +53,7 @@ def bench(*args):
 def check_planted(model, folder):
     out = folder / "raw.json"
     done = bench("--model", model, "--size", "129x129", "--device", "cpu", "--rounds", 6,
-                 "--iterations", 6, "--peers", SOURCE / "tests" / "bench_peers",
+                 "--iterations", 6, "--peers", SOURCE / "tests" / "bench_peers", "--timeout", 10,
                  "--python", sys.executable, "--json", out)
     print(done.stdout, done.stderr)
     assert done.returncode == 0, "the run failed"
@@ -68,8 +68,10 @@ def check_planted(model, folder):
     assert "offsets" in rows["planted-wrong"]["why"]
     assert "samples_ms" not in rows["planted-wrong"], "a wrong rival was timed"
     assert rows["planted-absent"]["state"] == "not installed"
-    assert rows["planted-dead"]["state"] == "failed"
-    assert rows["planted-babble"]["state"] == "failed"
+    for name, why in (("dead", "ended without a reply: exit status 3"), ("babble", "no JSON: hello"), ("odd", "times"),
+                      ("mute", "no reply in 10 s"), ("stuck", "no reply in 10 s")):
+        assert rows["planted-" + name]["state"] == "failed", name
+        assert why in rows["planted-" + name]["why"], (name, rows["planted-" + name]["why"])
     for name in rows:
         assert name in done.stdout, f"{name} was dropped from the table"
     assert len(rows["posenet-cpu"]["samples_ms"]) == 36
@@ -78,6 +80,26 @@ def check_planted(model, folder):
 def planted(*args):
     return bench(*args, "--device", "cpu", "--peers", SOURCE / "tests" / "bench_peers", "--python",
                  sys.executable, "--pause", 0)
+
+
+def check_slow_rival(model, folder):
+    """One that is many times slower gets fewer calls in every round, and says so; time that is over ends the rounds."""
+    out = folder / "slow.json"
+    done = planted("--model", model, "--size", "65x65", "--rounds", 3, "--iterations", 60, "--only",
+                   "posenet-cpu,planted-same,planted-slow", "--json", out)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    rows = {r["name"]: r for r in json.loads(out.read_text())["runtimes"]}
+    slow, same = rows["planted-slow"], rows["planted-same"]
+    assert slow["iterations"] < same["iterations"] <= 60 and len(same["samples_ms"]) == 3 * same["iterations"]
+    assert slow["iterations"] >= 5 and len(slow["samples_ms"]) == 3 * slow["iterations"], slow["iterations"]
+    assert len(slow["medians_ms"]) == 3 and len(slow["ours_over_it"]) == 3
+    assert f"planted-slow: 3 rounds of {slow['iterations']} only" in done.stdout
+    done = planted("--model", model, "--size", "65x65", "--rounds", 1000, "--iterations", 20, "--seconds", 3, "--only",
+                   "posenet-cpu,planted-slow", "--json", out)
+    assert done.returncode == 0, done.stderr
+    rounds = [r["rounds"] for r in json.loads(out.read_text())["runtimes"]]
+    assert 3 <= rounds[0] == rounds[1] < 1000, rounds
 
 
 def check_interval(rows):
@@ -241,7 +263,9 @@ def check_targets(folder):
 
 
 def check_bad_usage(model):
-    for args in (["--size", "257"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
+    full = ["--json", "/dev/full", "--size", "65x65", "--rounds", 1, "--iterations", 1, "--only", "posenet-cpu"]
+    for args in (["--size", "257"], ["--model", model, *full], ["--model", model, "--json", "/nowhere/a.json"],
+                 ["--model", model, "--precision", "fp17"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
                  ["--model", model, "--only", "nobody"], ["--nonsense"],
                  ["--model", model, "--sweep", "colours"], ["--model", model, "--sweep", "sizes:0"],
                  ["--model", model, "--measure", "frame", "--frame", model], ["--measure", "dream"], []):
@@ -262,7 +286,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        for check in (check_planted, check_frame, check_rivals_frame, check_roofline, check_sweep):
+        for check in (check_planted, check_slow_rival, check_frame, check_rivals_frame, check_roofline, check_sweep):
             check(model, folder)
         check_report(folder)
         check_targets(folder)

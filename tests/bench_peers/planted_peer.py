@@ -4,6 +4,8 @@ planted-same   passes everything on         planted-slow     sleeps 50 ms a call
 planted-wrong  adds 1 % to one head         planted-absent   says that it is not installed
 planted-moved  puts every pose 40 pixels to the right, when poses are asked for
 planted-dead   ends in the middle of open   planted-babble   answers with something that is no JSON
+planted-mute   never answers to open; planted-stuck never answers once it has been timed three times
+planted-odd    tells times that are no numbers
 """
 import json
 import os
@@ -13,7 +15,7 @@ import time
 
 import numpy as np
 
-KINDS = ["same", "slow", "wrong", "moved", "absent", "dead", "babble"]
+KINDS = ["same", "slow", "wrong", "moved", "absent", "dead", "babble", "mute", "stuck", "odd"]
 
 if sys.argv[1:] == ["--list"]:
     print(json.dumps({"variants": [{"name": "planted-" + k, "device": "cpu"} for k in KINDS]}))
@@ -32,6 +34,7 @@ if kind == "babble":
     print("hello", flush=True)
     sys.exit(0)
 
+timed = 0
 engine = subprocess.Popen([os.environ["POSENET_BENCH"], "--worker", "cpu"], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 for line in sys.stdin:
@@ -39,6 +42,11 @@ for line in sys.stdin:
     engine.stdin.flush()
     reply = json.loads(engine.stdout.readline())
     command = json.loads(line)
+    timed += command["command"] == "time"
+    if (kind == "mute" and command["command"] == "open") or (kind == "stuck" and timed > 3):
+        time.sleep(3600)
+    if kind == "odd" and "ms" in reply and command["command"] == "time":
+        reply["ms"] = ["soon"] * len(reply["ms"])
     if kind == "slow" and command["command"] == "time" and "ms" in reply:
         for i, ms in enumerate(reply["ms"]):
             start = time.perf_counter()
