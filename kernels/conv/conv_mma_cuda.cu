@@ -29,33 +29,27 @@ int covers(const network *net, int first, precision)
     return p->groups == 1 && p->in_channels % 8 == 0;
 }
 
-int variants(const prepare_context *, const network *net, const work *w)
+int variants(const prepare_context *context, const network *net, const work *w)
 {
-    device_limits limits;
+    mma_device device;
     way ways[MOST_WAYS];
-    if (read_limits(&limits) != STATUS_OK) return 1;
-    return list_ways(limits, net, &net->steps[w->first], ways);
+    if (describe_device(context, &device) != STATUS_OK) return 1;
+    return list_ways(device, net, &net->steps[w->first], ways);
 }
 
-status choose(const network *net, const work *w, plan *out)
+status choose(const prepare_context *context, const network *net, const work *w, plan *out)
 {
     const step *s = &net->steps[w->first];
-    device_limits limits;
+    mma_device device;
     way ways[MOST_WAYS];
-    TRY(read_limits(&limits));
-    if (w->variant >= list_ways(limits, net, s, ways))
+    TRY(describe_device(context, &device));
+    if (w->variant >= list_ways(device, net, s, ways))
         return fail(STATUS_UNSUPPORTED, "conv_mma_cuda has no way %d here", w->variant);
     out->tile = &tiles[ways[w->variant].tile];
     out->arguments = shape_of(net, s);
     set_way(&out->arguments, *out->tile, ways[w->variant].split, ways[w->variant].together);
     out->shared_bytes = static_cast<int>(shared_bytes(*out->tile, out->arguments));
-    // Allowed for the kernel, not for a launch: all that the device has, whoever asks.
-    cudaFuncAttributes own;
-    TRY(cuda_check(cudaFuncGetAttributes(&own, out->tile->kernel), "asking for shared memory"));
-    return cuda_check(
-        cudaFuncSetAttribute(out->tile->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             limits.shared_bytes - static_cast<int>(own.sharedSizeBytes)),
-        "asking for shared memory");
+    return STATUS_OK;
 }
 
 status prepare(const prepare_context *context, const network *net, work *w)
@@ -64,7 +58,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
     plan made = {};
     void *filter;
     const void *bias = NULL;
-    TRY(choose(net, w, &made));
+    TRY(choose(context, net, w, &made));
     if (made.tile->kind == KERNEL_WGMMA)
         TRY(conv_cuda_pack_rows(context, p, &filter));
     else
@@ -75,11 +69,9 @@ status prepare(const prepare_context *context, const network *net, work *w)
     }
     made.arguments.filter = static_cast<const uint4 *>(filter);
     made.arguments.bias = static_cast<const float *>(bias);
-    // All kernels of a chain split shared memory and cache alike, or none starts beside another.
-    TRY(cuda_check(cudaFuncSetAttribute(made.tile->kernel,
-                                        cudaFuncAttributePreferredSharedMemoryCarveout,
-                                        cudaSharedmemCarveoutMaxShared),
-                   "asking for shared memory"));
+    const void *kernel = reinterpret_cast<const void *>(made.tile->kernel);
+    TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
+    TRY(cuda_prefer_shared_memory(kernel));
     return work_keep(w, &made, sizeof made);
 }
 

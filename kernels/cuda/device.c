@@ -23,6 +23,9 @@ static status describe(cuda_device *d)
     struct cudaDeviceProp properties;
     TRY(cuda_check(cudaGetDeviceProperties(&properties, d->index), "reading the GPU's properties"));
     snprintf(d->name, sizeof d->name, "%s", properties.name);
+    d->multiprocessors = properties.multiProcessorCount;
+    d->shared_bytes = (int)properties.sharedMemPerMultiprocessor;
+    d->block_shared_bytes = (int)properties.sharedMemPerBlockOptin;
     TRY(cuda_device_use(d));
     status fit = cuda_kernels_fit(&d->compute);
     if (fit != STATUS_OK)
@@ -54,6 +57,33 @@ status cuda_device_open(int index, cuda_device **out)
 status cuda_device_use(const cuda_device *d)
 {
     return cuda_check(cudaSetDevice(d->index), "choosing the GPU");
+}
+
+/* What a kernel declares for itself counts, too. */
+status cuda_allow_shared_memory(const cuda_device *d, const void *kernel)
+{
+    const char *doing = "asking for shared memory";
+    struct cudaFuncAttributes own;
+    TRY(cuda_check(cudaFuncGetAttributes(&own, kernel), doing));
+    return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                           d->block_shared_bytes - (int)own.sharedSizeBytes),
+                      doing);
+}
+
+status cuda_prefer_shared_memory(const void *kernel)
+{
+    return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                           cudaSharedmemCarveoutMaxShared),
+                      "asking for shared memory");
+}
+
+/* An empty kernel needs no registers to speak of. */
+status cuda_kernel_is_built(const void *kernel, int *built)
+{
+    struct cudaFuncAttributes attributes;
+    TRY(cuda_check(cudaFuncGetAttributes(&attributes, kernel), "loading the kernels"));
+    *built = attributes.numRegs >= 32;
+    return STATUS_OK;
 }
 
 status cuda_library_check(const cuda_library *library)

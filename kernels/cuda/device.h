@@ -23,6 +23,9 @@ typedef struct cuda_device {
     int index;
     int compute;    /* capability that the loaded kernels are made for, 90 for 9.0 */
     char name[256]; /* "NVIDIA H100" */
+    int multiprocessors;
+    int shared_bytes;       /* shared memory of a multiprocessor */
+    int block_shared_bytes; /* the most of it that one block can have */
     cuda_library libraries[CUDA_LIBRARIES];
 } cuda_device;
 
@@ -46,6 +49,18 @@ status cuda_library_opened(cuda_library *library, status opened) STATUS_MUST_CHE
 /* STATUS_OK if the current GPU can run this build's kernels; *compute is the capability that they
  * are compiled for, which may be less than the GPU's. */
 status cuda_kernels_fit(int *compute) STATUS_MUST_CHECK;
+
+/* Lets launches of `kernel` ask for all the shared memory that a block can have. All of it, since
+ * the setting belongs to the kernel and other plans launch it with other sizes. */
+status cuda_allow_shared_memory(const cuda_device *d, const void *kernel) STATUS_MUST_CHECK;
+
+/* While `kernel` runs, a multiprocessor has as much shared memory and as little cache as it can.
+ * Kernels of a chain that all ask for the same may start beside one another, without a pause. */
+status cuda_prefer_shared_memory(const void *kernel) STATUS_MUST_CHECK;
+
+/* *built is 0 where `kernel` is empty because this build has none of its code for the current GPU:
+ * it was made for newer instructions than any that the loaded code has. */
+status cuda_kernel_is_built(const void *kernel, int *built) STATUS_MUST_CHECK;
 
 /* The GPU, its driver, and the libraries' versions (0: not there) as one line of text. */
 status cuda_device_versions(cuda_device *d, char *text, size_t bytes) STATUS_MUST_CHECK;

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "kernels/cuda/device.h"
-
 namespace
 {
 
@@ -73,32 +71,4 @@ void block_write_fragment(const conv_params *p, int first_channel, int first_in,
                 if (c < p->out_channels && in < p->in_channels)
                     *to = __float2half_rn(p->filter[static_cast<size_t>(c) * p->in_channels + in]);
             }
-}
-
-status block_describe_gpu(const prepare_context *context, block_gpu *out)
-{
-    int device = static_cast<const cuda_device *>(context->device)->index, minor;
-    const struct {
-        cudaDeviceAttr attribute;
-        int *to;
-    } asked[] = {{cudaDevAttrComputeCapabilityMajor, &out->compute},
-                 {cudaDevAttrComputeCapabilityMinor, &minor},
-                 {cudaDevAttrMultiProcessorCount, &out->multiprocessors},
-                 {cudaDevAttrMaxSharedMemoryPerMultiprocessor, &out->shared_bytes},
-                 {cudaDevAttrMaxSharedMemoryPerBlockOptin, &out->block_shared_bytes}};
-    for (const auto &a : asked)
-        TRY(cuda_check(cudaDeviceGetAttribute(a.to, a.attribute, device), "asking about the GPU"));
-    out->compute = out->compute * 10 + minor;
-    return STATUS_OK;
-}
-
-status block_allow_shared_memory(const block_gpu &g, const void *kernel)
-{
-    const char *doing = "reserving shared memory";
-    TRY(cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                        g.block_shared_bytes),
-                   doing));
-    return cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                                           cudaSharedmemCarveoutMaxShared),
-                      doing);
 }

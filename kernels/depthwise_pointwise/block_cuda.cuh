@@ -22,17 +22,6 @@ enum { BLOCK_FRAGMENT_HALVES = 512 };
 void block_write_fragment(const conv_params *pointwise, int first_channel, int first_in,
                           __half *to);
 
-struct block_gpu {
-    int compute, multiprocessors, shared_bytes, block_shared_bytes;
-};
-
-status block_describe_gpu(const prepare_context *context, block_gpu *out) STATUS_MUST_CHECK;
-
-// Lets a kernel have all shared memory: the most, since both settings belong to the kernel and not
-// to one launch; and with one split between cache and shared memory, kernels may follow one another
-// without a pause.
-status block_allow_shared_memory(const block_gpu &g, const void *kernel) STATUS_MUST_CHECK;
-
 inline int divided(int a, int b)
 {
     return (a + b - 1) / b;

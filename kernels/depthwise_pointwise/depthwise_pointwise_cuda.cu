@@ -2,6 +2,7 @@
 // the .cuh beside.
 #include "kernels/depthwise_pointwise/depthwise_pointwise_cuda.cuh"
 
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
 #include "kernels/rows.h"
@@ -66,7 +67,7 @@ struct way {
 
 // Cycles of a multiprocessor that has its part of the blocks, by rates and delays as measured on
 // one: good enough to leave hopeless ways out, and to begin with.
-double cost_of(const block_gpu &g, const network *net, const work *w, const way &a)
+double cost_of(const cuda_device &g, const network *net, const work *w, const way &a)
 {
     const double depthwise_rate = 5, product_rate = 600, copy_rate = 40, delay = 1500,
                  meeting = 600;
@@ -87,7 +88,7 @@ double cost_of(const block_gpu &g, const network *net, const work *w, const way 
            (a.shared_bytes * 2 > g.shared_bytes ? delay / 2 : 0);
 }
 
-bool possible(const block_gpu &g, const conv_params *p, const way &a)
+bool possible(const cuda_device &g, const conv_params *p, const way &a)
 {
     int across = divided(p->out_channels, a.tile->channels);
     if (a.cluster > 1 && (g.compute < 90 || across < a.cluster)) return false;
@@ -95,14 +96,11 @@ bool possible(const block_gpu &g, const conv_params *p, const way &a)
     return a.shared_bytes <= g.block_shared_bytes;
 }
 
-status find_ways(const prepare_context *context, const network *net, const work *w,
-                 way (&ways)[MOST_WAYS], int *count)
+// The ways that fit the device into `ways`, the cheapest first; how many.
+int find_ways(const cuda_device &g, const network *net, const work *w, way (&ways)[MOST_WAYS])
 {
-    block_gpu g;
-    TRY(block_describe_gpu(context, &g));
     const conv_params *p = &net->steps[w->first + 1].as.conv;
-    int steps = steps_of(p);
-    *count = 0;
+    int steps = steps_of(p), count = 0;
     for (const tile_kernel &t : tiles)
         for (int whole = 1; whole >= 0; whole--)
             for (int cluster = 1; cluster <= LARGEST_CLUSTER; cluster *= 2) {
@@ -111,16 +109,15 @@ status find_ways(const prepare_context *context, const network *net, const work 
                 a.shared_bytes = t.layout(steps, a.chunk, cluster).end;
                 if (!possible(g, p, a)) continue;
                 a.cost = cost_of(g, net, w, a);
-                block_insert(a, ways, count);
+                block_insert(a, ways, &count);
             }
-    return STATUS_OK;
+    return count;
 }
 
 int variants(const prepare_context *context, const network *net, const work *w)
 {
     way ways[MOST_WAYS];
-    int count;
-    return find_ways(context, net, w, ways, &count) == STATUS_OK && count > 0 ? count : 1;
+    return find_ways(*static_cast<const cuda_device *>(context->device), net, w, ways);
 }
 
 // ---- weights -----------------------------------------------------------------------------------
@@ -179,10 +176,9 @@ status pack_weights(const prepare_context *context, const step *s, block_state *
 
 status prepare(const prepare_context *context, const network *net, work *w)
 {
+    const cuda_device *g = static_cast<const cuda_device *>(context->device);
     way ways[MOST_WAYS];
-    int count;
-    TRY(find_ways(context, net, w, ways, &count));
-    if (w->variant >= count)
+    if (w->variant >= find_ways(*g, net, w, ways))
         return fail(STATUS_UNSUPPORTED, "depthwise_pointwise_cuda has no way %d here", w->variant);
     const way *chosen = &ways[w->variant];
     block_state made = {};
@@ -190,9 +186,9 @@ status prepare(const prepare_context *context, const network *net, work *w)
     made.chunk = chosen->chunk;
     made.cluster = chosen->cluster;
     made.shared_bytes = chosen->shared_bytes;
-    block_gpu g;
-    TRY(block_describe_gpu(context, &g));
-    TRY(block_allow_shared_memory(g, reinterpret_cast<const void *>(chosen->tile->kernel)));
+    const void *kernel = reinterpret_cast<const void *>(chosen->tile->kernel);
+    TRY(cuda_allow_shared_memory(g, kernel));
+    TRY(cuda_prefer_shared_memory(kernel));
     TRY(pack_weights(context, &net->steps[w->first], &made));
     return work_keep(w, &made, sizeof made);
 }

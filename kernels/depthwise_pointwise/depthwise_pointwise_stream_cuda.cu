@@ -4,6 +4,7 @@
 #include <cudaTypedefs.h>
 #include <math.h>
 
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
 #include "kernels/rows.h"
@@ -88,7 +89,7 @@ void set_tile(stream_arguments *a, int pictures, int height, int width)
 }
 
 // The longest rings that fit, or false.
-bool fit_rings(way *way, const block_gpu &g)
+bool fit_rings(way *way, const cuda_device &g)
 {
     stream_arguments *a = &way->arguments;
     const struct {
@@ -122,7 +123,7 @@ double cost_of(const way &way)
 }
 
 // The best tile for a kernel and a chunk.
-bool choose_tile(const block_gpu &g, int pictures, way *best)
+bool choose_tile(const cuda_device &g, int pictures, way *best)
 {
     way a = *best;
     best->cost = INFINITY;
@@ -141,23 +142,13 @@ bool choose_tile(const block_gpu &g, int pictures, way *best)
     return best->cost < INFINITY;
 }
 
-// Whether the kernels that run here have anything in them, which needs registers.
-status find_built(bool *built)
-{
-    cudaFuncAttributes attributes;
-    TRY(cuda_check(cudaFuncGetAttributes(&attributes, kernels[0].kernel), "loading the kernels"));
-    *built = attributes.numRegs >= 32;
-    return STATUS_OK;
-}
-
 status find_ways(const prepare_context *context, const network *net, const work *w,
                  way (&ways)[MOST_WAYS], int *count)
 {
-    block_gpu g;
-    TRY(block_describe_gpu(context, &g));
+    const cuda_device &g = *static_cast<const cuda_device *>(context->device);
     const tensor *x = &net->tensors[net->steps[w->first].inputs[0]];
-    bool built;
-    TRY(find_built(&built));
+    int built;
+    TRY(cuda_kernel_is_built(reinterpret_cast<const void *>(kernels[0].kernel), &built));
     *count = 0;
     if (!built) return STATUS_OK;
     for (const stream_kernel &k : kernels)
@@ -262,9 +253,9 @@ status prepare_way(const prepare_context *context, const network *net, work *w, 
     stream_state made = {chosen.arguments, chosen.kernel, chosen.blocks, chosen.shared_bytes,
                          nullptr};
     TRY(find_encoder(&made.encode));
-    block_gpu g;
-    TRY(block_describe_gpu(context, &g));
-    TRY(block_allow_shared_memory(g, reinterpret_cast<const void *>(chosen.kernel->kernel)));
+    const void *kernel = reinterpret_cast<const void *>(chosen.kernel->kernel);
+    TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
+    TRY(cuda_prefer_shared_memory(kernel));
     TRY(pack_weights(context, &net->steps[w->first], &made.arguments));
     return work_keep(w, &made, sizeof made);
 }

@@ -7,6 +7,7 @@
 #include "kernels/conv/mma/conv_patch_mma.cuh"
 #include "kernels/conv/mma/conv_wgmma.cuh"
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/device.h"
 
 namespace
 {
@@ -60,29 +61,20 @@ struct way {
     double clocks; // expected
 };
 
-struct device_limits {
-    int multiprocessors, shared_bytes, clusters, wgmma;
+// What the ways depend on of a device.
+struct mma_device {
+    int multiprocessors, shared_bytes; // of a block
+    int clusters, wgmma;               // 1: the loaded kernels can
 };
 
-status read_limits(device_limits *out)
+// Clusters are asked of the loaded kernels, not of the GPU: older code that a newer GPU runs would
+// launch as a cluster and not know of it.
+status describe_device(const prepare_context *context, mma_device *out)
 {
-    const char *doing = "asking what the device can do";
-    int device = 0, major = 0;
-    TRY(cuda_check(cudaGetDevice(&device), doing));
-    const struct {
-        int *to;
-        cudaDeviceAttr name;
-    } wanted[] = {{&major, cudaDevAttrComputeCapabilityMajor},
-                  {&out->multiprocessors, cudaDevAttrMultiProcessorCount},
-                  {&out->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin}};
-    for (const auto &one : wanted)
-        TRY(cuda_check(cudaDeviceGetAttribute(one.to, one.name, device), doing));
-    out->clusters = major >= 9;
-    // Where the kernel is not built for this device its body is empty, and so is its shared memory.
-    cudaFuncAttributes built;
-    TRY(cuda_check(cudaFuncGetAttributes(&built, conv_wgmma<mma_tile<64, 64, 4, 1, 4>>), doing));
-    out->wgmma = built.sharedSizeBytes >= WGMMA_FILTER_STAGES * sizeof(uint64_t);
-    return STATUS_OK;
+    const cuda_device *d = static_cast<const cuda_device *>(context->device);
+    *out = {d->multiprocessors, d->block_shared_bytes, d->compute >= 90, 0};
+    void (*kernel)(conv_mma_arguments) = conv_wgmma<mma_tile<64, 64, 4, 1, 4>>;
+    return cuda_kernel_is_built(reinterpret_cast<const void *>(kernel), &out->wgmma);
 }
 
 int ratio_up(int a, int b)
@@ -188,37 +180,36 @@ dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
     return dim3(pixel_tiles * a.split, ratio_up(a.channels, tile.channels));
 }
 
-bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const device_limits &limits)
+bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const mma_device &device)
 {
     int cluster = a.split * a.together;
-    if (a.split > a.steps || (cluster > 1 && !limits.clusters)) return false;
+    if (a.split > a.steps || (cluster > 1 && !device.clusters)) return false;
     if (cluster > MOST_CLUSTER) return false;
     if (tile.kind == KERNEL_PATCH && (a.kernel[0] * a.kernel[1] == 1 || a.pieces % MMA_PIECES != 0))
         return false;
     if (tile.kind == KERNEL_WGMMA) {
-        if (!limits.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
+        if (!device.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
         if (a.together > ratio_up(a.pixels, tile.pixels)) return false;
         if (tile.stages == 8 && ratio_up(a.steps, a.split) <= 4) return false; // as with 4
     } else if (a.together > 1) {
         return false;
     }
-    return shared_bytes(tile, a) + OWN_SHARED <= limits.shared_bytes;
+    return shared_bytes(tile, a) + OWN_SHARED <= device.shared_bytes;
 }
 
 // A block's share at what a multiprocessor multiplies and fetches a clock and at what the cache
 // gives all of them, times the blocks that it gets, and what a sum across blocks costs.
-double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a,
-                       const device_limits &limits)
+double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a, const mma_device &device)
 {
     const double products_a_clock = tile.kind == KERNEL_WGMMA ? 1800 : 1100;
     const double bytes_a_clock = 48, all_bytes_a_clock = 2600, sums_a_clock = 24;
     dim3 blocks = blocks_of(tile, a);
     double count = static_cast<double>(blocks.x) * blocks.y;
-    double rounds = ratio_up(static_cast<int>(count), limits.multiprocessors);
+    double rounds = ratio_up(static_cast<int>(count), device.multiprocessors);
     double products = tile.pixels * tile.channels * MMA_STEP / products_a_clock;
     double fetches = (tile.x_bytes + tile.filter_bytes) / bytes_a_clock;
     double cached = (tile.x_bytes + static_cast<double>(tile.filter_bytes) / a.together) *
-                    (count < limits.multiprocessors ? count : limits.multiprocessors) /
+                    (count < device.multiprocessors ? count : device.multiprocessors) /
                     all_bytes_a_clock;
     double once = static_cast<double>(a.patches) * a.patch_bytes / bytes_a_clock +
                   tile.pixels * tile.channels / a.split / sums_a_clock + 1000;
@@ -238,7 +229,7 @@ void keep_way(way *ways, int *count, const way &w)
 }
 
 // The best MOST_WAYS ways into `out`, best first; how many.
-int list_ways(const device_limits &limits, const network *net, const step *s, way *out)
+int list_ways(const mma_device &device, const network *net, const step *s, way *out)
 {
     int count = 0;
     conv_mma_arguments a = shape_of(net, s);
@@ -246,10 +237,10 @@ int list_ways(const device_limits &limits, const network *net, const step *s, wa
         for (int split : splits) {
             for (int together : togethers) {
                 set_way(&a, tiles[t], split, together);
-                if (!is_possible(tiles[t], a, limits)) continue;
+                if (!is_possible(tiles[t], a, device)) continue;
                 keep_way(
                     out, &count,
-                    {static_cast<int>(t), split, together, expected_clocks(tiles[t], a, limits)});
+                    {static_cast<int>(t), split, together, expected_clocks(tiles[t], a, device)});
             }
         }
     }

@@ -8,6 +8,7 @@
 
 #include "kernels/conv/root/root.cuh"
 #include "kernels/conv/weights_cuda.h"
+#include "kernels/cuda/device.h"
 
 typedef void (*root_entry)(root_arguments);
 
@@ -117,26 +118,10 @@ static inline int root_tile_count(const tensor *y, const root_tile *t)
            root_ceil(y->dims[AXIS_W], t->width);
 }
 
-struct root_gpu {
-    int multiprocessors, shared_bytes;
-};
-
-static inline status root_ask(root_gpu *gpu)
-{
-    int index = 0;
-    TRY(cuda_check(cudaGetDevice(&index), "asking for the GPU"));
-    TRY(cuda_check(
-        cudaDeviceGetAttribute(&gpu->multiprocessors, cudaDevAttrMultiProcessorCount, index),
-        "counting multiprocessors"));
-    return cuda_check(
-        cudaDeviceGetAttribute(&gpu->shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index),
-        "asking for the shared memory");
-}
-
 // Expected cycles, in the roughest way: products at the tensor cores' pace on the busiest
 // multiprocessor, and what a tile waits for, which two blocks on one hide from each other.
 static inline double root_cycles(const conv_params *p, const tensor *y, const root_tile *t,
-                                 const root_gpu *gpu)
+                                 const cuda_device *gpu)
 {
     const double per_product = 1.6, moved = 4, latency = 1500;
     int fragments = root_fragments(p->out_channels), shares = p->out_channels / (fragments * 8);
@@ -159,7 +144,8 @@ enum { ROOT_SIZES = 6 };
 
 // The tiles that fit, the most promising first; how many.
 template <bool POOL>
-int root_rank(const network *net, const work *w, const root_gpu *gpu, root_tile ranked[ROOT_SIZES])
+int root_rank(const network *net, const work *w, const cuda_device *gpu,
+              root_tile ranked[ROOT_SIZES])
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
@@ -168,7 +154,8 @@ int root_rank(const network *net, const work *w, const root_gpu *gpu, root_tile 
     for (const root_size &size : root_sizes[POOL]) {
         root_tile tile = root_tile_of<POOL>(p, size.height, size.width);
         const size_t fixed = ROOT_MOST_CHANNELS * sizeof(float);
-        if (root_shared_bytes(&tile) + fixed > static_cast<size_t>(gpu->shared_bytes)) continue;
+        if (root_shared_bytes(&tile) + fixed > static_cast<size_t>(gpu->block_shared_bytes))
+            continue;
         double expected = root_cycles(p, y, &tile, gpu);
         int at = count++;
         for (; at > 0 && cycles[at - 1] > expected; at--) {
@@ -181,11 +168,11 @@ int root_rank(const network *net, const work *w, const root_gpu *gpu, root_tile 
     return count;
 }
 
-template <bool POOL> int root_variants(const prepare_context *, const network *net, const work *w)
+template <bool POOL>
+int root_variants(const prepare_context *context, const network *net, const work *w)
 {
-    root_gpu gpu;
     root_tile ranked[ROOT_SIZES];
-    return root_ask(&gpu) == STATUS_OK ? root_rank<POOL>(net, w, &gpu, ranked) : 1;
+    return root_rank<POOL>(net, w, static_cast<const cuda_device *>(context->device), ranked);
 }
 
 template <bool POOL> root_entry root_entry_of(const conv_params *p)
@@ -216,15 +203,9 @@ static inline status root_pack(const prepare_context *context, const conv_params
     return STATUS_OK;
 }
 
-// Room for any tile, since other plans may use this kernel with another one.
-static inline status root_count_blocks(root_state *s, const root_gpu *gpu, int tiles)
+static inline status root_count_blocks(root_state *s, const cuda_device *gpu, int tiles)
 {
-    cudaFuncAttributes attributes;
-    TRY(cuda_check(cudaFuncGetAttributes(&attributes, s->kernel), "asking for a kernel's needs"));
-    TRY(cuda_check(
-        cudaFuncSetAttribute(s->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             gpu->shared_bytes - static_cast<int>(attributes.sharedSizeBytes)),
-        "asking for shared memory"));
+    TRY(cuda_allow_shared_memory(gpu, reinterpret_cast<const void *>(s->kernel)));
     int resident = 0;
     TRY(cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, s->kernel, ROOT_THREADS,
                                                                  s->shared_bytes),
@@ -239,10 +220,9 @@ status root_prepare(const prepare_context *context, const network *net, work *w)
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
-    root_gpu gpu;
-    TRY(root_ask(&gpu));
+    const cuda_device *gpu = static_cast<const cuda_device *>(context->device);
     root_tile ranked[ROOT_SIZES];
-    int count = root_rank<POOL>(net, w, &gpu, ranked);
+    int count = root_rank<POOL>(net, w, gpu, ranked);
     if (w->variant >= count)
         return fail(STATUS_UNSUPPORTED, "%s: this GPU fits %d tiles, not %d", w->row->name, count,
                     w->variant + 1);
@@ -250,7 +230,7 @@ status root_prepare(const prepare_context *context, const network *net, work *w)
     made.kernel = root_entry_of<POOL>(p);
     made.tile = ranked[w->variant];
     made.shared_bytes = root_shared_bytes(&made.tile);
-    TRY(root_count_blocks(&made, &gpu, root_tile_count(y, &made.tile)));
+    TRY(root_count_blocks(&made, gpu, root_tile_count(y, &made.tile)));
     TRY(root_pack(context, p, &made));
     return work_keep(w, &made, sizeof made);
 }
