@@ -3,7 +3,7 @@
 #define POSENET_LOADER_LIMITS_H
 
 #define LIMIT_FILE_BYTES (2LL * 1024 * 1024 * 1024) /* protobuf's own limit for one message */
-#define LIMIT_ELEMENTS   (1LL << 31)                /* of one tensor */
+#define LIMIT_ELEMENTS   ((1LL << 31) - 1)          /* of one tensor: any of its dims fit an int */
 #define LIMIT_DIM        (1LL << 31)                /* one side of a tensor */
 #define LIMIT_NODES      20000
 #define LIMIT_VALUES     80000

@@ -196,6 +196,21 @@ Test(frames, one_handle_takes_every_size_and_keeps_a_few)
     posenet_close(&engine);
 }
 
+/* 256 pictures of 2049x2049 are more numbers than a tensor may have: no kernel ever counts beyond
+ * an int. */
+Test(frames, a_batch_too_large_for_a_tensor_is_refused)
+{
+    posenet_settings s = tiny_settings();
+    posenet *engine = open_tiny(&s);
+    cr_assert_neq(posenet_prepare(engine, 2049, 2049, 256), POSENET_OK);
+    cr_assert(strstr(posenet_last_error(), "more than 2147483647 elements"), "%s",
+              posenet_last_error());
+    int batch;
+    cr_assert_eq(posenet_get_input(engine, NULL, NULL, NULL, &batch), POSENET_OK);
+    cr_assert_eq(batch, 1, "the plan stays as it was");
+    posenet_close(&engine);
+}
+
 Test(frames, the_least_recently_used_plan_goes_first)
 {
     posenet_settings s = tiny_settings();

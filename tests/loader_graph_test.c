@@ -187,7 +187,7 @@ Test(graph, element_counts_are_checked)
     } bad[] = {
         {{1, -1, 1, 1}, "w: dimension 1 is -1"},
         {{1LL << 40, 1, 1, 1}, "w: dimension 0 is 1099511627776, more than"},
-        {{1 << 16, 1 << 16, 1, 1}, "w: more than 2147483648 elements"},
+        {{1 << 16, 1 << 16, 1, 1}, "w: more than 2147483647 elements"},
         {{1LL << 31, 1LL << 31, 1LL << 31, 1LL << 31}, "w: more than"},
         {{0, 1, 1, -5}, "w: dimension 3 is -5"},
     };

@@ -155,7 +155,7 @@ Test(tensors, claims_are_checked_before_anything_is_allocated)
     } cases[] = {
         {1, {-1}, STATUS_MODEL, "dimension 0 is -1"},
         {2, {1, 1LL << 40}, STATUS_MODEL, "dimension 1 is 1099511627776"},
-        {3, {1 << 20, 1 << 20, 1 << 20}, STATUS_MODEL, "more than 2147483648 elements"},
+        {3, {1 << 20, 1 << 20, 1 << 20}, STATUS_MODEL, "more than 2147483647 elements"},
         {1, {1 << 30}, STATUS_MODEL, "holds 4 raw bytes, its dims and type need 4294967296"},
         {9, {1, 1, 1, 1, 1, 1, 1, 1, 1}, STATUS_UNSUPPORTED, "9 dimensions, more than 8"},
         {1, {0}, STATUS_MODEL, "holds 4 raw bytes, its dims and type need 0"},

@@ -129,7 +129,7 @@ int covers(const network *net, int first, precision)
     return s->input_count == 1 && p->groups == 1 && p->in_channels <= MOST_DEPTH &&
            p->kernel[0] <= MOST_KERNEL && p->kernel[1] <= MOST_KERNEL &&
            p->stride[0] <= MOST_STRIDE && p->stride[1] <= MOST_STRIDE && p->dilation[0] == 1 &&
-           p->dilation[1] == 1;
+           p->dilation[1] == 1 && net->tensors[s->output].dims[AXIS_N] <= CUDA_MOST_BLOCKS;
 }
 
 status enqueue(const work *w, const network *net, const run *r)

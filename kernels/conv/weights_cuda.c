@@ -13,6 +13,7 @@ int conv_cuda_covers(const network *net, int first)
 {
     const step *s = &net->steps[first];
     if (s->op != OP_CONV || !cuda_countable(net, s)) return 0;
+    if (s->as.conv.out_channels > CUDA_MOST_CHANNELS) return 0;
     for (int i = 0; i < s->input_count; i++) {
         if (net->tensors[s->inputs[i]].constant) return 0;
     }

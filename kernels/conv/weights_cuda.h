@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* 1 if step `first` is a convolution whose operands are computed tensors small enough to count;
- * conv_cuda_covers_plain: and all of one type. */
+/* 1 if step `first` is a convolution whose operands are computed tensors, small enough to count and
+ * for a grid; conv_cuda_covers_plain: and all of one type. */
 int conv_cuda_covers(const network *net, int first);
 int conv_cuda_covers_plain(const network *net, int first);
 

@@ -154,8 +154,9 @@ cuda_view cuda_output(const work *w, const network *net, const run *r)
 
 int cuda_countable(const network *net, const step *s)
 {
+    const int64_t most = INT_MAX - (1 << 20);
     for (int i = 0; i < s->input_count; i++) {
-        if (tensor_count(&net->tensors[s->inputs[i]]) > INT_MAX) return 0;
+        if (tensor_count(&net->tensors[s->inputs[i]]) > most) return 0;
     }
-    return s->output < 0 || tensor_count(&net->tensors[s->output]) <= INT_MAX;
+    return s->output < 0 || tensor_count(&net->tensors[s->output]) <= most;
 }

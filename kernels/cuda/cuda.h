@@ -66,8 +66,13 @@ cuda_view cuda_output(const work *w, const network *net, const run *r);
 /* The same for a tensor that is known not to be a constant. */
 cuda_view cuda_tensor(const network *net, const run *r, int number);
 
-/* 1 if every tensor of the step has fewer than 2^31 elements, so that kernels may count in int. */
+/* 1 if kernels may count the step's elements in int: every tensor has so few that places beyond its
+ * end, in a tile or a window that sticks out, are still counted. */
 int cuda_countable(const network *net, const step *s);
+
+/* A grid's second and third dimension have at most so many blocks. Rows whose tiles of channels, of
+ * 32 at the least, lie along one take so many channels. */
+enum { CUDA_MOST_BLOCKS = 65535, CUDA_MOST_CHANNELS = 1 << 20 };
 
 #ifdef __cplusplus
 }

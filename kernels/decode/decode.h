@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 enum { DECODE_HEATMAP, DECODE_OFFSET, DECODE_FORWARD, DECODE_BACKWARD, DECODE_HEADS };
-enum { DECODE_MAX_POSES = 256, DECODE_REFINEMENTS = 2 };
+enum { DECODE_MAX_POSES = 256, DECODE_MAX_IMAGES = 65535, DECODE_REFINEMENTS = 2 };
 
 #define DECODE_LARGEST 1e6f
 
@@ -46,8 +46,9 @@ typedef struct decode_heads {
 extern const int decode_channels[DECODE_HEADS];
 
 /* Refuses heads whose channels are not 17, 34, 32, 32, that disagree in batch or size, have no
- * data, more than 2^31 - 1 scores an image, or a stride outside 1..1024. Once, before decode_image;
- * CUDA callers too (data is not read). */
+ * data, more than DECODE_MAX_IMAGES images (what a grid of the CUDA decoder has), more than 2^31 -
+ * 1 scores an image, or a stride outside 1..1024. Once, before decode_image; CUDA callers too (data
+ * is not read). */
 status decode_check(const decode_heads *heads) STATUS_MUST_CHECK;
 
 /* Refuses max_poses outside 1..capacity, a threshold outside 0..1 and a radius that is not a

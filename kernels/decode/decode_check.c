@@ -30,6 +30,9 @@ status decode_check(const decode_heads *heads)
 {
     for (int which = 0; which < DECODE_HEADS; which++) TRY(check_head(heads, which));
     const int *dims = heads->head[DECODE_HEATMAP].dims;
+    if (dims[AXIS_N] > DECODE_MAX_IMAGES)
+        return fail(STATUS_ARGUMENT, "the heads are of %d images, more than %d", dims[AXIS_N],
+                    DECODE_MAX_IMAGES);
     if ((int64_t)dims[AXIS_H] * dims[AXIS_W] > INT32_MAX / PARTS)
         return fail(STATUS_ARGUMENT, "the heatmap of %dx%d cells is too large", dims[AXIS_W],
                     dims[AXIS_H]);

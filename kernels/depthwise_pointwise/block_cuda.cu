@@ -32,7 +32,8 @@ bool is_pointwise(const step *s)
     const conv_params *p = &s->as.conv;
     return s->op == OP_CONV && p->groups == 1 && p->kernel[0] == 1 && p->kernel[1] == 1 &&
            p->stride[0] == 1 && p->stride[1] == 1 && !p->pads[0] && !p->pads[1] && !p->pads[2] &&
-           !p->pads[3] && p->out_channels % 8 == 0 && is_clamp(p->act);
+           !p->pads[3] && p->out_channels % 8 == 0 && p->out_channels <= CUDA_MOST_CHANNELS &&
+           is_clamp(p->act);
 }
 
 } // namespace

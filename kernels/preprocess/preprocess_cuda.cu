@@ -125,8 +125,10 @@ status launch(const work *w, const network *net, const run *r, const cuda_view &
 int covers(const network *net, int first, precision)
 {
     const step *s = &net->steps[first];
-    return s->op == OP_PREPROCESS && net->tensors[s->output].dims[AXIS_C] == COLORS &&
-           cuda_countable(net, s);
+    if (s->op != OP_PREPROCESS || !cuda_countable(net, s)) return 0;
+    const int *dims = net->tensors[s->output].dims;
+    return dims[AXIS_C] == COLORS && dims[AXIS_N] <= CUDA_MOST_BLOCKS &&
+           dims[AXIS_H] <= CUDA_MOST_BLOCKS * BLOCK_H;
 }
 
 status enqueue(const work *w, const network *net, const run *r)
