@@ -61,7 +61,8 @@ static void compute(void *data, int index, int threads)
 
 static status prepare(const prepare_context *context, const network *net, work *w)
 {
-    return threaded_prepare(context, net->tensors[net->steps[w->first].output].dims[AXIS_H], w);
+    const int *dims = net->tensors[net->steps[w->first].output].dims;
+    return threaded_prepare(context, (int64_t)dims[AXIS_N] * dims[AXIS_H], w);
 }
 
 static status enqueue(const work *w, const network *net, const run *r)
