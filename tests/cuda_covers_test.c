@@ -126,4 +126,11 @@ Test(cuda_covers, elements_beyond_an_int)
     }
 }
 
+#else
+
+Test(cuda_covers, build)
+{
+    cr_skip_test("built without CUDA");
+}
+
 #endif

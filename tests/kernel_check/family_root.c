@@ -21,6 +21,7 @@ static const root_case conv_cases[] = {
     {3, 29, 35, 1, 64, {7, 7}, {1, 2}, {3, 3, 3, 3}, INFINITY, 1, {0}},
     {1, 9, 200, 2, 32, {7, 9}, {1, 1}, {6, 0, 0, 6}, 1, 1, {0}},
     {2, 14, 15, 3, 40, {7, 7}, {2, 2}, {2, 2, 3, 3}, INFINITY, 1, {0}},
+    {65600, 2, 2, 3, 8, {3, 3}, {1, 1}, {1, 1, 1, 1}, 6, 1, {0}}, /* more than a grid is deep */
 };
 
 static const root_case conv_max_pool_cases[] = {
