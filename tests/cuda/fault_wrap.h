@@ -1,4 +1,5 @@
-/* What the wrapped calls share. */
+/* What the wrapped calls share. The linker sends every call of `name` to __wrap_name and calls the
+ * true one __real_name; both are of the type that the runtime's header declares. */
 #ifndef POSENET_TESTS_CUDA_FAULT_WRAP_H
 #define POSENET_TESTS_CUDA_FAULT_WRAP_H
 
