@@ -84,10 +84,10 @@ status enqueue(const work *w, const network *net, const run *r)
     if (s->input_count > 1)
         a.residual = static_cast<const __half *>(tensor_at(net, s->inputs[1], r));
     a.y = tensor_at(net, s->output, r);
-    return cuda_check(launch_clusters(r, made->tile->kernel, dim3(a.split * a.together),
-                                      blocks_of(*made->tile, a), made->tile->threads,
-                                      made->shared_bytes, a),
-                      s->nodes);
+    return cuda_launch_check(launch_clusters(r, made->tile->kernel, dim3(a.split * a.together),
+                                             blocks_of(*made->tile, a), made->tile->threads,
+                                             made->shared_bytes, a),
+                             w, net);
 }
 
 double estimate(const network *net, int first, int)

@@ -143,9 +143,10 @@ status enqueue(const work *w, const network *net, const run *r)
     dim3 blocks((a.y_dims[AXIS_H] + TILE_H - 1) / TILE_H *
                     ((a.y_dims[AXIS_W] + TILE_W - 1) / TILE_W),
                 (a.y_dims[AXIS_C] + CHANNELS - 1) / CHANNELS, a.y_dims[AXIS_N]);
-    (void)launch_kernel(r, a.y_type == TYPE_FP16 ? conv_root<__half> : conv_root<float>, blocks,
-                        THREADS, bytes, a, patch_h, patch_w);
-    return cuda_launched(w, net);
+    bool half = a.y_type == TYPE_FP16;
+    return cuda_launch_check(launch_kernel(r, half ? conv_root<__half> : conv_root<float>, blocks,
+                                           THREADS, bytes, a, patch_h, patch_w),
+                             w, net);
 }
 
 double estimate(const network *net, int first, int)

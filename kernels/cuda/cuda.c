@@ -21,11 +21,6 @@ status cuda_launch_check(cudaError_t error, const work *w, const network *net)
                 net->steps[w->first].nodes, cudaGetErrorString(error));
 }
 
-status cuda_launched(const work *w, const network *net)
-{
-    return cuda_launch_check(cudaGetLastError(), w, net);
-}
-
 static status device_allocate(void *user, size_t bytes, void **out)
 {
     (void)user;

@@ -2,8 +2,7 @@
  * Included by every CUDA row, from C and from C++.
  *
  *   TRY(cuda_check(cudaMalloc(&memory, bytes), "allocating the arena"));
- *   kernel<<<blocks, threads, 0, stream>>>(...);
- *   return cuda_launched(w);
+ *   return cuda_launch_check(launch_kernel(r, kernel, blocks, threads, 0, ...), w, net);
  */
 #ifndef POSENET_KERNELS_CUDA_CUDA_H
 #define POSENET_KERNELS_CUDA_CUDA_H
@@ -22,10 +21,9 @@ extern "C" {
  */
 status cuda_check(cudaError_t error, const char *doing) STATUS_MUST_CHECK;
 
-/* The error of launching a kernel of `w`, with the row's and the nodes' names; cuda_launched: the
- * one that <<<>>> left. */
+/* The same for launching a kernel of `w` (kernels/cuda/launch.cuh), with the row's and the nodes'
+ * names. */
 status cuda_launch_check(cudaError_t error, const work *w, const network *net) STATUS_MUST_CHECK;
-status cuda_launched(const work *w, const network *net) STATUS_MUST_CHECK;
 
 /* Device memory for a pack cache: pack_cache_new(&cuda_pack_memory, &cache). */
 extern const pack_memory cuda_pack_memory;

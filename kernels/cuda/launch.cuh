@@ -7,7 +7,7 @@
 //       ...
 //       let_next_start();    // optional, once most of the work is done
 //   }
-//   TRY(cuda_check(launch_kernel(r, kernel, blocks, threads, shared, arguments...), nodes));
+//   return cuda_launch_check(launch_kernel(r, kernel, blocks, threads, bytes, ...), w, net);
 //
 // Waiting is for the whole of the previous kernel and what it wrote, whoever's kernel that is, so a
 // chain of such kernels keeps order. A kernel that does not wait is launched with <<<>>>.

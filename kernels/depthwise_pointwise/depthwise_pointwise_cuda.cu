@@ -234,9 +234,9 @@ status enqueue(const work *w, const network *net, const run *r)
     block_arguments a = arguments_of(w, net, r);
     dim3 blocks(divided(a.groups * BLOCK_GROUP, state->tile->pixels),
                 divided(divided(a.channels, state->tile->channels), a.cluster) * a.cluster);
-    return cuda_check(launch_clusters(r, state->tile->kernel, dim3(1, a.cluster), blocks,
-                                      state->tile->threads, state->shared_bytes, a),
-                      net->steps[w->first].nodes);
+    return cuda_launch_check(launch_clusters(r, state->tile->kernel, dim3(1, a.cluster), blocks,
+                                             state->tile->threads, state->shared_bytes, a),
+                             w, net);
 }
 
 // The pointwise step's, whose input is the depthwise one's: what is not moved in between is what a

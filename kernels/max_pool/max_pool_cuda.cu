@@ -79,12 +79,14 @@ status launch(const work *w, const network *net, const run *r, const cuda_view &
               const cuda_view &y, int lanes)
 {
     int vectors = y.dims[AXIS_C] / lanes;
-    int64_t count = tensor_count(&net->tensors[net->steps[w->first].output]) / lanes;
-    (void)launch_kernel(r, max_pool<V>, static_cast<unsigned>((count + THREADS - 1) / THREADS),
-                        THREADS, 0, static_cast<const V *>(x.data), static_cast<V *>(y.data),
-                        net->steps[w->first].as.pool, x.dims[AXIS_H], x.dims[AXIS_W],
-                        y.dims[AXIS_H], y.dims[AXIS_W], vectors, static_cast<unsigned>(count));
-    return cuda_launched(w, net);
+    unsigned count =
+        static_cast<unsigned>(tensor_count(&net->tensors[net->steps[w->first].output]) / lanes);
+    return cuda_launch_check(launch_kernel(r, max_pool<V>, (count + THREADS - 1) / THREADS, THREADS,
+                                           0, static_cast<const V *>(x.data),
+                                           static_cast<V *>(y.data), net->steps[w->first].as.pool,
+                                           x.dims[AXIS_H], x.dims[AXIS_W], y.dims[AXIS_H],
+                                           y.dims[AXIS_W], vectors, count),
+                             w, net);
 }
 
 int covers(const network *net, int first, precision)

@@ -115,11 +115,11 @@ status launch(const work *w, const network *net, const run *r, const cuda_view &
     bool many = static_cast<int64_t>(batch) * width * height >= enough;
     int tall = BLOCK_H * (many ? rows : 1);
     dim3 blocks((width + BLOCK_W - 1) / BLOCK_W, (height + tall - 1) / tall, batch);
-    (void)launch_kernel(r, many ? preprocess<T, rows> : preprocess<T, 1>, blocks,
-                        dim3(BLOCK_W, BLOCK_H), 0, r->pictures,
-                        net->steps[w->first].as.preprocess.normalize, static_cast<T *>(y.data),
-                        width, height);
-    return cuda_launched(w, net);
+    return cuda_launch_check(launch_kernel(r, many ? preprocess<T, rows> : preprocess<T, 1>, blocks,
+                                           dim3(BLOCK_W, BLOCK_H), 0, r->pictures,
+                                           net->steps[w->first].as.preprocess.normalize,
+                                           static_cast<T *>(y.data), width, height),
+                             w, net);
 }
 
 int covers(const network *net, int first, precision)

@@ -267,8 +267,8 @@ template <bool POOL> status root_enqueue(const work *w, const network *net, cons
     a.tiles_down = root_ceil(a.out_height, a.tile.height);
     a.tiles_across = root_ceil(a.out_width, a.tile.width);
     a.tiles = y.dims[AXIS_N] * a.tiles_down * a.tiles_across;
-    (void)launch_kernel(r, s->kernel, s->blocks, ROOT_THREADS, s->shared_bytes, a);
-    return cuda_launched(w, net);
+    return cuda_launch_check(
+        launch_kernel(r, s->kernel, s->blocks, ROOT_THREADS, s->shared_bytes, a), w, net);
 }
 
 #endif
