@@ -1,0 +1,143 @@
+// The ways of depthwise_pointwise_stream_cuda: a kernel and its tile of channels, a chunk of
+// depthwise channels, a tile of the map and the rings' lengths; best first by a rough model.
+#ifndef POSENET_KERNELS_DEPTHWISE_POINTWISE_STREAM_WAYS_CUH
+#define POSENET_KERNELS_DEPTHWISE_POINTWISE_STREAM_WAYS_CUH
+
+#include <math.h>
+
+#include "kernels/cuda/device.h"
+#include "kernels/depthwise_pointwise/depthwise_pointwise_stream_cuda.cuh"
+
+namespace
+{
+
+const int MOST_WAYS = 6; // offered to the tuner: the model of their cost is seldom wrong by more
+const int MOST_WINDOW = 256; // of a side, and a limit of the copy engine
+const int chunk_sizes[] = {64, 32};
+
+struct stream_kernel {
+    int pixels, channels;
+    void (*kernel)(CUtensorMap, stream_arguments);
+};
+
+template <int PIXELS, int CHANNELS> constexpr stream_kernel kernel_of()
+{
+    return {PIXELS, CHANNELS, depthwise_pointwise_stream<stream_tile<PIXELS, CHANNELS>>};
+}
+
+const stream_kernel kernels[] = {kernel_of<64, 128>(), kernel_of<64, 192>(), kernel_of<64, 256>(),
+                                 kernel_of<128, 64>(), kernel_of<128, 96>(), kernel_of<128, 128>()};
+
+struct way {
+    const stream_kernel *kernel;
+    stream_arguments arguments;
+    int blocks, shared_bytes;
+    double cost;
+};
+
+stream_arguments shape_of(const network *net, const work *w)
+{
+    const step *s = &net->steps[w->first], *next = s + 1;
+    const conv_params *p = &s->as.conv;
+    const tensor *y = &net->tensors[next->output];
+    stream_arguments a = {};
+    a.out_height = y->dims[AXIS_H];
+    a.out_width = y->dims[AXIS_W];
+    a.channels = y->dims[AXIS_C];
+    a.stride = p->stride[0];
+    a.dilation = p->dilation[0];
+    for (int i = 0; i < 2; i++) {
+        a.pads[i] = p->pads[i];
+        block_clamp(&s[i], &a.low[i], &a.high[i]);
+    }
+    return a;
+}
+
+void set_tile(stream_arguments *a, int pictures, int height, int width)
+{
+    a->tile_height = height;
+    a->tile_width = width;
+    a->window_height = (height - 1) * a->stride + 2 * a->dilation + 1;
+    a->window_width = (width - 1) * a->stride + 2 * a->dilation + 1;
+    a->down = divided(a->out_height, height);
+    a->across = divided(a->out_width, width);
+    a->tiles = pictures * a->down * a->across;
+}
+
+// The longest rings that fit, or false.
+bool fit_rings(way *way, const cuda_device &g)
+{
+    stream_arguments *a = &way->arguments;
+    const struct {
+        int stages, slots;
+    } rings[] = {{3, a->chunks}, {2, a->chunks}, {4, 4}, {3, 4}, {3, 3}, {2, 3}, {2, 2}};
+    for (const auto &r : rings) {
+        if (r.slots > a->chunks || r.slots > STREAM_MOST_SLOTS) continue;
+        a->stages = r.stages;
+        a->slots = r.slots;
+        way->shared_bytes = stream_layout_of(*a, way->kernel->pixels, way->kernel->channels).end;
+        if (way->shared_bytes <= g.block_shared_bytes) return true;
+    }
+    return false;
+}
+
+// Cycles of a multiprocessor, by rates as they are on one: good enough to leave hopeless ways out.
+double cost_of(const way &way)
+{
+    const double strip = 550, product_rate = 1600, copy_rate = 40, meeting = 150, start = 3000;
+    const stream_arguments &a = way.arguments;
+    stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
+    int strips = a.tile_height / 2 * (a.tile_width / STREAM_STRIP);
+    double depthwise = divided(strips * a.chunk / 2, STREAM_HALF) * strip;
+    double product = way.kernel->pixels * way.kernel->channels * a.chunk / product_rate;
+    double copied = (l.window + (a.slots == a.chunks ? 0 : l.slot)) / copy_rate;
+    double chunk = depthwise > product ? depthwise + product / 3 : product + depthwise / 3;
+    if (chunk < copied) chunk = copied;
+    double stored = way.kernel->pixels * way.kernel->channels / 40.0;
+    int most = divided(a.tiles, way.blocks / a.splits);
+    return start + most * ((chunk + meeting) * a.chunks + stored);
+}
+
+// The best tile for a kernel and a chunk.
+bool choose_tile(const cuda_device &g, int pictures, way *best)
+{
+    way a = *best;
+    best->cost = INFINITY;
+    for (int height = 2; height <= a.kernel->pixels / STREAM_STRIP; height += 2)
+        for (int width = STREAM_STRIP; width * height <= a.kernel->pixels; width += STREAM_STRIP) {
+            set_tile(&a.arguments, pictures, height, width);
+            const stream_arguments &t = a.arguments;
+            if (t.window_height > MOST_WINDOW || t.window_width > MOST_WINDOW) continue;
+            if (!fit_rings(&a, g)) continue;
+            int columns = g.multiprocessors / t.splits;
+            if (columns < 1) columns = 1;
+            a.blocks = (columns < t.tiles ? columns : t.tiles) * t.splits;
+            a.cost = cost_of(a);
+            if (a.cost < best->cost) *best = a;
+        }
+    return best->cost < INFINITY;
+}
+
+status find_ways(const prepare_context *context, const network *net, const work *w,
+                 way (&ways)[MOST_WAYS], int *count)
+{
+    const cuda_device &g = *static_cast<const cuda_device *>(context->device);
+    const tensor *x = &net->tensors[net->steps[w->first].inputs[0]];
+    int built;
+    TRY(cuda_kernel_is_built(reinterpret_cast<const void *>(kernels[0].kernel), &built));
+    *count = 0;
+    if (!built) return STATUS_OK;
+    for (const stream_kernel &k : kernels)
+        for (int chunk : chunk_sizes) {
+            way a = {&k, shape_of(net, w), 0, 0, 0};
+            a.arguments.chunk = chunk;
+            a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
+            a.arguments.splits = divided(a.arguments.channels, k.channels);
+            if (choose_tile(g, x->dims[AXIS_N], &a)) block_insert(a, ways, count);
+        }
+    return STATUS_OK;
+}
+
+} // namespace
+
+#endif
