@@ -40,6 +40,8 @@ static int covers(const network *net, int first, precision precision)
 {
     const step *s = &net->steps[first];
     if (s->op != OP_CONV || precision != PRECISION_FP32) return 0;
+    const activation *act = &s->as.conv.act;
+    if (act->kind == ACTIVATION_CLAMP && !(act->low <= act->high)) return 0; /* it refuses those */
     for (int i = 0; i < s->input_count; i++)
         if (net->tensors[s->inputs[i]].type != TYPE_FP32) return 0;
     return net->tensors[s->output].type == TYPE_FP32;
@@ -93,7 +95,7 @@ static dnnl_status_t append_post_ops(dnnl_post_ops_t ops, const activation *act,
     if (residual == RESIDUAL_BINARY) code = dnnl_post_ops_append_binary(ops, dnnl_binary_add, y);
     if (residual == RESIDUAL_SUM) code = dnnl_post_ops_append_sum(ops, 1.0f);
     if (code != dnnl_success || act->kind != ACTIVATION_CLAMP) return code;
-    if (act->low == 0 && isinf(act->high))
+    if (act->low == 0 && act->high == INFINITY)
         return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0, 0);
     return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, act->low, act->high);
 }

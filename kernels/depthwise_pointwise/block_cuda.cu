@@ -5,9 +5,10 @@
 namespace
 {
 
+// One whose ends are numbers: clamped_halves would take an end that is not for the result.
 bool is_clamp(const activation &act)
 {
-    return act.kind == ACTIVATION_NONE || act.kind == ACTIVATION_CLAMP;
+    return act.kind == ACTIVATION_NONE || (act.kind == ACTIVATION_CLAMP && act.low <= act.high);
 }
 
 bool is_half(const network *net, const step *s)

@@ -184,8 +184,8 @@ static inline __attribute__((always_inline)) void multiply(const int wide, const
         a += PLANES * TILE_BYTES;
         b += PLANES * TILE_BYTES;
     }
-    a -= blocks * PLANES * TILE_BYTES;
-    b -= blocks * PLANES * TILE_BYTES;
+    a -= a_down;
+    b -= b_across;
     for (int block = 0; block < blocks; block++) {
         LOAD_LEFT(HIGH);
         LOAD_FILTER(HIGH);
