@@ -36,8 +36,8 @@ typedef struct tensor {
     element_type type;
     int dims[AXES];        /* n, h, w, c; all at least 1 */
     const float *constant; /* on the host, fp32, NHWC; NULL: computed, lives in the arena */
-    size_t offset;         /* bytes into the arena; set by the arena planner; a multiple of 256 but
-                              for windows */
+    size_t offset;         /* bytes into the arena, set by the arena planner; but for windows a
+                              multiple of 256, so rows may load 16 bytes at a time */
 
     /* A window: these are channels first.. of every pixel of tensor `of`, which has `channels` of
      * them and whose memory this is. Only OP_DECODE reads windows. channels 0: a tensor of its own.
@@ -58,11 +58,10 @@ typedef enum op {
     OP_UNARY,    /* one input, square root, floor, ceil */
     OP_PAD,
     OP_PERMUTE, /* output axis i is input axis permutation[i] */
-    OP_COPY,   /* the same elements in memory order under other dims (a reshape), maybe another type
-                */
-    OP_SLICE,  /* output index i of an axis reads input index begin + i * step */
-    OP_GATHER, /* output index i of `axis` reads input index indices[i] */
-    OP_CONCAT, /* any number of inputs along `axis` */
+    OP_COPY,    /* the same elements in memory order: other dims (a reshape), maybe another type */
+    OP_SLICE,   /* output index i of an axis reads input index begin + i * step */
+    OP_GATHER,  /* output index i of `axis` reads input index indices[i] */
+    OP_CONCAT,  /* any number of inputs along `axis` */
     OP_RESIZE,
     OP_EXPAND, /* repeats axes of dim 1 */
     OP_DECODE, /* inputs: heatmap, offset, forward, backward -> poses */
@@ -71,7 +70,8 @@ typedef enum op {
 
 typedef enum activation_kind {
     ACTIVATION_NONE,
-    ACTIVATION_CLAMP,  /* min(max(x, low), high); ReLU is 0, +inf; ReLU6 is 0, 6; NaN stays NaN */
+    ACTIVATION_CLAMP,  /* min(max(x, low), high); ReLU is 0, +inf; ReLU6 is 0, 6; NaN stays NaN.
+                          low <= high, and both are numbers: lowering sees to it */
     ACTIVATION_SIGMOID /* (float)(1 / (1 + exp(-(double)x))) */
 } activation_kind;
 
@@ -195,8 +195,7 @@ typedef struct network {
 
 typedef enum pixel_format { PIXEL_RGB, PIXEL_BGR, PIXEL_RGBA, PIXEL_BGRA, PIXEL_NV12 } pixel_format;
 
-/* One 8-bit picture where the rows run: host memory for ref and cpu rows, device memory for cuda.
- */
+/* One 8-bit picture where the rows run: in host memory for ref and cpu rows, else the device's. */
 typedef struct picture {
     const uint8_t *data;   /* top left */
     const uint8_t *chroma; /* NV12: the interleaved U V plane; else NULL */
@@ -237,8 +236,7 @@ typedef struct run {
                          itself may start early (kernels/cuda/launch.cuh) */
 } run;
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 typedef enum device_kind { DEVICE_REF, DEVICE_CPU, DEVICE_CUDA } device_kind;
 typedef enum precision { PRECISION_FP32, PRECISION_TF32, PRECISION_FP16 } precision;

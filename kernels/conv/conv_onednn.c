@@ -40,8 +40,6 @@ static int covers(const network *net, int first, precision precision)
 {
     const step *s = &net->steps[first];
     if (s->op != OP_CONV || precision != PRECISION_FP32) return 0;
-    const activation *act = &s->as.conv.act;
-    if (act->kind == ACTIVATION_CLAMP && !(act->low <= act->high)) return 0; /* it refuses those */
     for (int i = 0; i < s->input_count; i++)
         if (net->tensors[s->inputs[i]].type != TYPE_FP32) return 0;
     return net->tensors[s->output].type == TYPE_FP32;

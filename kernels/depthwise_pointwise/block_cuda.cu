@@ -5,10 +5,9 @@
 namespace
 {
 
-// One whose ends are numbers: clamped_halves would take an end that is not for the result.
 bool is_clamp(const activation &act)
 {
-    return act.kind == ACTIVATION_NONE || (act.kind == ACTIVATION_CLAMP && act.low <= act.high);
+    return act.kind == ACTIVATION_NONE || act.kind == ACTIVATION_CLAMP;
 }
 
 bool is_half(const network *net, const step *s)

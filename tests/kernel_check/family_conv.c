@@ -8,8 +8,7 @@
 
 /* FP32_OUT: the output stays fp32 whatever the input's type, as the heads do. */
 typedef enum extra { NO_EXTRA = 0, NO_BIAS = 1, RESIDUAL = 2, FP32_OUT = 4 } extra;
-/* CROSSED: the lower end is above the upper one, which wins. */
-typedef enum clamp { LINEAR, RELU, RELU6, BAND, CROSSED, SIGMOID } clamp;
+typedef enum clamp { LINEAR, RELU, RELU6, BAND, SIGMOID } clamp;
 
 typedef struct conv_case {
     int n, h, w, ins, outs, groups, kernel[2], stride[2], dilation[2], pads[4];
@@ -69,8 +68,6 @@ static const conv_case conv_cases[] = {
     {3, 9, 11, 64, 33, 1, {2, 5}, {1, 2}, {3, 1}, {4, 2, 0, 1}, BAND, NO_BIAS},
     {1, 9, 7, 512, 115, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, LINEAR, FP32_OUT},
     {1, 17, 9, 24, 72, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, SIGMOID, FP32_OUT},
-    {1, 9, 7, 32, 40, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, CROSSED, NO_EXTRA},
-    {1, 9, 7, 16, 16, 16, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, CROSSED, NO_EXTRA},
 };
 
 static activation activation_of(clamp act)
@@ -80,7 +77,6 @@ static activation activation_of(clamp act)
     case RELU: return (activation){ACTIVATION_CLAMP, 0, INFINITY};
     case RELU6: return (activation){ACTIVATION_CLAMP, 0, 6};
     case BAND: return (activation){ACTIVATION_CLAMP, -0.5f, 0.75f};
-    case CROSSED: return (activation){ACTIVATION_CLAMP, 0.5f, -0.25f};
     case SIGMOID: return (activation){ACTIVATION_SIGMOID, 0, 0};
     }
     return (activation){ACTIVATION_NONE, 0, 0};
@@ -88,7 +84,7 @@ static activation activation_of(clamp act)
 
 static void name(problem *p, const conv_case *c)
 {
-    static const char *const acts[] = {"", " relu", " relu6", " band", " crossed", " sigmoid"};
+    static const char *const acts[] = {"", " relu", " relu6", " band", " sigmoid"};
     snprintf(p->name, sizeof p->name,
              "%dx%dx%dx%d->%d/%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d%s%s%s%s", c->n, c->h, c->w,
              c->ins, c->outs, c->groups, c->kernel[0], c->kernel[1], c->stride[0], c->stride[1],
