@@ -1,4 +1,5 @@
 /* Convolutions without groups in AMX, each fp32 as three bf16 (conv/gemm/gemm_amx.c). */
+#include "kernels/conv/conv.h"
 #include "kernels/conv/conv_gemm.h"
 #include "kernels/rows.h"
 

@@ -1,4 +1,5 @@
 /* Convolutions without groups in AVX-512. */
+#include "kernels/conv/conv.h"
 #include "kernels/conv/conv_gemm.h"
 #include "kernels/rows.h"
 

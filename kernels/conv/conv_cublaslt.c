@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernels/conv/conv.h"
 #include "kernels/conv/epilogue_cuda.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
@@ -50,17 +51,12 @@ static int covers(const network *net, int first, precision precision)
 {
     (void)precision;
     const step *s = &net->steps[first];
-    const conv_params *p = &s->as.conv;
-    if (s->op != OP_CONV || p->groups != 1 || p->kernel[0] != 1 || p->kernel[1] != 1 ||
-        p->stride[0] != 1 || p->stride[1] != 1)
-        return 0;
-    for (int side = 0; side < 4; side++)
-        if (p->pads[side]) return 0;
+    if (!conv_is_pointwise(s)) return 0;
     const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
     for (int i = 0; i < s->input_count; i++)
         if (net->tensors[s->inputs[i]].constant) return 0;
     if (s->input_count > 1 && net->tensors[s->inputs[1]].type != y->type) return 0;
-    return can_follow(&p->act, y->type) && (y->type == x->type || y->type == TYPE_FP32);
+    return can_follow(&s->as.conv.act, y->type) && (y->type == x->type || y->type == TYPE_FP32);
 }
 
 /* ---- prepare --------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 //
 // A thread computes LANES neighbouring channels (16 bytes) of PIXELS neighbouring pixels and keeps
 // the nine filter taps of its channels' current row in registers.
+#include "kernels/conv/conv.h"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/estimate.h"
@@ -88,10 +89,7 @@ template <typename T, int LANES> cudaError_t choose(const conv_arguments &a, con
 
 int covers(const network *net, int first, precision)
 {
-    if (!conv_cuda_covers_plain(net, first)) return 0;
-    const conv_params *p = &net->steps[first].as.conv;
-    return p->groups == p->in_channels && p->groups == p->out_channels && p->kernel[0] == SIDE &&
-           p->kernel[1] == SIDE;
+    return conv_cuda_covers_plain(net, first) && conv_is_depthwise_3x3(&net->steps[first]);
 }
 
 status enqueue(const work *w, const network *net, const run *r)

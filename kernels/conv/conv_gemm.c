@@ -2,19 +2,13 @@
  * them where they lie) and multiplied by the filter. */
 #include "kernels/conv/conv_gemm.h"
 
+#include "kernels/conv/conv.h"
+
 typedef struct window_source {
     const gemm_kernels *kernels;
     window_job job; /* x: the first picture */
     int pixels;     /* of each picture's output */
 } window_source;
-
-int conv_is_pointwise(const step *s)
-{
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && p->groups == 1 && p->kernel[0] == 1 && p->kernel[1] == 1 &&
-           p->stride[0] == 1 && p->stride[1] == 1 && !p->pads[0] && !p->pads[1] && !p->pads[2] &&
-           !p->pads[3];
-}
 
 int conv_gemm_covers(const network *net, int first, precision precision)
 {

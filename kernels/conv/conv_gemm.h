@@ -10,7 +10,4 @@ status conv_gemm_prepare(const gemm_kernels *kernels, const prepare_context *con
                          const network *net, work *w) STATUS_MUST_CHECK;
 status conv_gemm_enqueue(const work *w, const network *net, const run *r);
 
-/* 1 if a step is a 1x1 convolution that reads each pixel where it lies. */
-int conv_is_pointwise(const step *s);
-
 #endif

@@ -1,6 +1,7 @@
 /* MobileNet's block: the product's rows are made by the depthwise convolution. */
 #include "kernels/depthwise_pointwise/block.h"
 
+#include "kernels/conv/conv.h"
 #include "kernels/conv/conv_gemm.h"
 
 enum { STEPS = 2 };
@@ -16,19 +17,14 @@ typedef struct block_source {
     int pixels;        /* of each picture's output */
 } block_source;
 
-static int is_depthwise(const step *s)
-{
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && s->input_count == 1 && p->groups == p->in_channels &&
-           p->groups == p->out_channels && p->kernel[0] == 3 && p->kernel[1] == 3;
-}
-
 int block_covers(const network *net, int first, precision precision)
 {
     float low, high;
     if (first + 1 >= net->step_count) return 0;
     const step *s = &net->steps[first], *next = s + 1;
-    if (!is_depthwise(s) || !conv_is_pointwise(next) || next->inputs[0] != s->output) return 0;
+    if (!conv_is_depthwise_3x3(s) || s->input_count != 1 || !conv_is_pointwise(next) ||
+        next->inputs[0] != s->output)
+        return 0;
     if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
     return net->tensors[s->inputs[0]].type == TYPE_FP32 &&
                    gemm_limits(&s->as.conv.act, &low, &high) &&

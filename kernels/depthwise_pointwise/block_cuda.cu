@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "kernels/conv/conv.h"
+
 namespace
 {
 
@@ -21,19 +23,15 @@ bool is_half(const network *net, const step *s)
 
 bool is_depthwise(const step *s)
 {
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && s->input_count == 1 && p->groups == p->in_channels &&
-           p->groups == p->out_channels && p->kernel[0] == 3 && p->kernel[1] == 3 &&
-           p->in_channels % 8 == 0 && is_clamp(p->act);
+    return conv_is_depthwise_3x3(s) && s->input_count == 1 && s->as.conv.in_channels % 8 == 0 &&
+           is_clamp(s->as.conv.act);
 }
 
 bool is_pointwise(const step *s)
 {
-    const conv_params *p = &s->as.conv;
-    return s->op == OP_CONV && p->groups == 1 && p->kernel[0] == 1 && p->kernel[1] == 1 &&
-           p->stride[0] == 1 && p->stride[1] == 1 && !p->pads[0] && !p->pads[1] && !p->pads[2] &&
-           !p->pads[3] && p->out_channels % 8 == 0 && p->out_channels <= CUDA_MOST_CHANNELS &&
-           is_clamp(p->act);
+    int channels = s->as.conv.out_channels;
+    return conv_is_pointwise(s) && channels % 8 == 0 && channels <= CUDA_MOST_CHANNELS &&
+           is_clamp(s->as.conv.act);
 }
 
 } // namespace

@@ -2,13 +2,13 @@
  * a rule for each axis alone: so where an output element comes from is a sum of four numbers, one a
  * table for each axis, worked out once. Pixels that lie together in the input too are copied at
  * once. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "kernels/pad/pad.h"
 #include "kernels/rows.h"
 #include "kernels/threads.h"
 
-enum { OUTSIDE = -1, WORTH_A_COPY = 16 };
+enum { OUTSIDE = PAD_OUTSIDE, WORTH_A_COPY = 16 };
 
 typedef struct move_state {
     int threads;
@@ -43,21 +43,6 @@ static int covers(const network *net, int first, precision precision)
 
 /* ---- where elements come from ---------------------------------------------------------------- */
 
-static int padded_index(pad_kind kind, int i, int dim)
-{
-    if (i >= 0 && i < dim) return i;
-    switch (kind) {
-    case PAD_CONSTANT: break;
-    case PAD_EDGE: return i < 0 ? 0 : dim - 1;
-    case PAD_WRAP: return (i % dim + dim) % dim;
-    case PAD_REFLECT: { /* there and back again, the outermost element once */
-        int period = dim > 1 ? 2 * (dim - 1) : 1, phase = abs(i) % period;
-        return phase < dim ? phase : period - phase;
-    }
-    }
-    return OUTSIDE;
-}
-
 /* The index of input axis `axis` (permute: of the one that it was) for index i of the output. */
 static int source_index(const step *s, const tensor *x, int axis, int i)
 {
@@ -65,7 +50,7 @@ static int source_index(const step *s, const tensor *x, int axis, int i)
     case OP_SLICE: return s->as.slice.begin[axis] + i * s->as.slice.step[axis];
     case OP_GATHER: return axis == s->as.gather.axis ? s->as.gather.indices[i] : i;
     case OP_EXPAND: return x->dims[axis] == 1 ? 0 : i;
-    case OP_PAD: return padded_index(s->as.pad.kind, i - s->as.pad.before[axis], x->dims[axis]);
+    case OP_PAD: return pad_source(s->as.pad.kind, i - s->as.pad.before[axis], x->dims[axis]);
     default: return i;
     }
 }

@@ -1,24 +1,11 @@
 // OP_PAD on the device: a border of one value, of the mirrored or the outermost elements, or of the
 // other side's; negative amounts crop.
 #include "kernels/cuda/element_row.cuh"
+#include "kernels/pad/pad.h"
 #include "kernels/rows.h"
 
 namespace
 {
-
-// Where index `i` of one axis reads; -1: the constant.
-__device__ int source_index(pad_kind kind, int i, int dim)
-{
-    if (i >= 0 && i < dim) return i;
-    if (kind == PAD_EDGE) return i < 0 ? 0 : dim - 1;
-    if (kind == PAD_WRAP) return (i % dim + dim) % dim;
-    if (kind == PAD_REFLECT) { // the outermost element is the mirror and is not repeated
-        int period = dim > 1 ? 2 * (dim - 1) : 1;
-        int phase = (i % period + period) % period;
-        return phase < dim ? phase : period - phase;
-    }
-    return -1;
-}
 
 struct compute_pad {
     cuda_view x, y;
@@ -34,7 +21,7 @@ struct compute_pad {
         position p = position_of(i, y.dims);
         bool inside = true;
         for (int axis = 0; axis < AXES; axis++) {
-            p.at[axis] = source_index(pad.kind, p.at[axis] - pad.before[axis], x.dims[axis]);
+            p.at[axis] = pad_source(pad.kind, p.at[axis] - pad.before[axis], x.dims[axis]);
             inside = inside && p.at[axis] >= 0;
         }
         float value = inside ? element_load(x.data, x.type, index_of(p, x.dims)) : pad.value;

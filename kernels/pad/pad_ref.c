@@ -1,26 +1,13 @@
 /* The definition of OP_PAD: a border of one value, of the mirrored or the outermost elements, or of
  * the other side's; negative amounts crop. */
 #include "kernels/element.h"
+#include "kernels/pad/pad.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision precision)
 {
     (void)precision;
     return net->steps[first].op == OP_PAD;
-}
-
-/* Where index `i` of one axis reads; -1: the constant. */
-static int source_index(pad_kind kind, int i, int dim)
-{
-    if (i >= 0 && i < dim) return i;
-    if (kind == PAD_EDGE) return i < 0 ? 0 : dim - 1;
-    if (kind == PAD_WRAP) return (i % dim + dim) % dim;
-    if (kind == PAD_REFLECT) { /* the outermost element is the mirror and is not repeated */
-        int period = dim > 1 ? 2 * (dim - 1) : 1;
-        int phase = (i % period + period) % period;
-        return phase < dim ? phase : period - phase;
-    }
-    return -1;
 }
 
 static status enqueue(const work *w, const network *net, const run *r)
@@ -35,8 +22,8 @@ static status enqueue(const work *w, const network *net, const run *r)
     do {
         int inside = 1;
         for (int axis = 0; axis < AXES; axis++) {
-            place[axis] = source_index(p->kind, at[axis] - p->before[axis], x->dims[axis]);
-            inside = inside && place[axis] >= 0;
+            place[axis] = pad_source(p->kind, at[axis] - p->before[axis], x->dims[axis]);
+            inside = inside && place[axis] != PAD_OUTSIDE;
         }
         float value = inside ? element_load(from, x->type, tensor_index(x, place)) : p->value;
         element_store(to, y->type, index++, value);

@@ -1,8 +1,8 @@
 /* OP_RESIZE in height and width in fp32 on all cores, with the bits of resize_ref: where an output
  * row and column read is worked out once for each, not for each element. */
-#include <math.h>
 #include <string.h>
 
+#include "kernels/resize/resize.h"
 #include "kernels/rows.h"
 #include "kernels/threaded.h"
 #include "kernels/threads.h"
@@ -39,25 +39,14 @@ static status prepare(const prepare_context *context, const network *net, work *
     return STATUS_OK;
 }
 
-static double held(double source, int dim)
-{
-    return source > dim - 1 ? dim - 1 : source > 0 ? source : 0;
-}
-
 static resize_tap tap_at(const resize_params *p, int axis, int output, int dim)
 {
-    double source = p->scale[axis] * output + p->shift[axis];
+    double source = resize_source(p, axis, output);
     if (p->kind == KIND_NEAREST) {
-        switch (p->rounding) {
-        case NEAREST_PREFER_FLOOR: source = ceil(source - 0.5); break;
-        case NEAREST_PREFER_CEIL: source = floor(source + 0.5); break;
-        case NEAREST_FLOOR: source = floor(source); break;
-        case NEAREST_CEIL: source = ceil(source); break;
-        }
-        int nearest = (int)held(source, dim);
+        int nearest = resize_nearest(p->rounding, source, dim);
         return (resize_tap){nearest, nearest, 0};
     }
-    source = held(source, dim);
+    source = resize_held(source, dim);
     int low = (int)source;
     return (resize_tap){low, low + 1 < dim ? low + 1 : low, source - low};
 }

@@ -1,26 +1,11 @@
 // OP_RESIZE on the device: src = scale * dst + shift on each axis, held within the input; the
 // nearest element, or the blend of the two neighbours in height and width. In double, as ref.
 #include "kernels/cuda/element_row.cuh"
+#include "kernels/resize/resize.h"
 #include "kernels/rows.h"
 
 namespace
 {
-
-__device__ double held(double src, int dim)
-{
-    return src > dim - 1 ? dim - 1 : src > 0 ? src : 0;
-}
-
-__device__ int nearest(nearest_rounding rounding, double src, int dim)
-{
-    switch (rounding) {
-    case NEAREST_PREFER_FLOOR: src = ceil(src - 0.5); break;
-    case NEAREST_PREFER_CEIL: src = floor(src + 0.5); break;
-    case NEAREST_FLOOR: src = floor(src); break;
-    case NEAREST_CEIL: src = ceil(src); break;
-    }
-    return static_cast<int>(held(src, dim));
-}
 
 struct compute_resize {
     cuda_view x, y;
@@ -29,11 +14,6 @@ struct compute_resize {
     static compute_resize of(const operands &o)
     {
         return {o.input(0), o.output(), o.covered().as.resize};
-    }
-
-    __device__ double source(const position &p, int axis) const
-    {
-        return exact_product_double(resize.scale[axis], p.at[axis]) + resize.shift[axis];
     }
 
     __device__ double load(position p, int iy, int ix) const
@@ -45,8 +25,8 @@ struct compute_resize {
 
     __device__ float value_linear(const position &p) const
     {
-        double y_at = held(source(p, AXIS_H), x.dims[AXIS_H]);
-        double x_at = held(source(p, AXIS_W), x.dims[AXIS_W]);
+        double y_at = resize_held(resize_source(&resize, AXIS_H, p.at[AXIS_H]), x.dims[AXIS_H]);
+        double x_at = resize_held(resize_source(&resize, AXIS_W, p.at[AXIS_W]), x.dims[AXIS_W]);
         int top = static_cast<int>(y_at), left = static_cast<int>(x_at);
         int bottom = min(top + 1, x.dims[AXIS_H] - 1), right = min(left + 1, x.dims[AXIS_W] - 1);
         double above = blend(load(p, top, left), load(p, top, right), x_at - left);
@@ -67,7 +47,8 @@ struct compute_resize {
             value = value_linear(p);
         } else {
             for (int axis = 0; axis < AXES; axis++)
-                p.at[axis] = nearest(resize.rounding, source(p, axis), x.dims[axis]);
+                p.at[axis] = resize_nearest(resize.rounding,
+                                            resize_source(&resize, axis, p.at[axis]), x.dims[axis]);
             value = element_load(x.data, x.type, index_of(p, x.dims));
         }
         element_store(y.data, y.type, i, value);

@@ -1,6 +1,7 @@
 /* The definition of OP_RESIZE: src = scale * dst + shift on each axis, held within the input; the
  * nearest element, or the blend of the two neighbours in height and width. */
 #include "kernels/element.h"
+#include "kernels/resize/resize.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision precision)
@@ -9,33 +10,12 @@ static int covers(const network *net, int first, precision precision)
     return net->steps[first].op == OP_RESIZE;
 }
 
-static double source(const resize_params *p, int axis, int dst)
-{
-    return p->scale[axis] * dst + p->shift[axis];
-}
-
-static double held(double src, int dim)
-{
-    return src > dim - 1 ? dim - 1 : src > 0 ? src : 0;
-}
-
-static int nearest(nearest_rounding rounding, double src, int dim)
-{
-    switch (rounding) {
-    case NEAREST_PREFER_FLOOR: src = ceil(src - 0.5); break;
-    case NEAREST_PREFER_CEIL: src = floor(src + 0.5); break;
-    case NEAREST_FLOOR: src = floor(src); break;
-    case NEAREST_CEIL: src = ceil(src); break;
-    }
-    return (int)held(src, dim);
-}
-
 static float value_nearest(const resize_params *p, const tensor *x, const void *data,
                            const int at[AXES])
 {
     int place[AXES];
     for (int axis = 0; axis < AXES; axis++)
-        place[axis] = nearest(p->rounding, source(p, axis, at[axis]), x->dims[axis]);
+        place[axis] = resize_nearest(p->rounding, resize_source(p, axis, at[axis]), x->dims[axis]);
     return element_load(data, x->type, tensor_index(x, place));
 }
 
@@ -46,7 +26,7 @@ static float value_linear(const resize_params *p, const tensor *x, const void *d
     double part[2];
     for (int i = 0; i < 2; i++) {
         int dim = x->dims[AXIS_H + i];
-        double src = held(source(p, AXIS_H + i, at[AXIS_H + i]), dim);
+        double src = resize_held(resize_source(p, AXIS_H + i, at[AXIS_H + i]), dim);
         low[i] = (int)src;
         high[i] = low[i] + 1 < dim ? low[i] + 1 : low[i];
         part[i] = src - low[i];
