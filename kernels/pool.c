@@ -1,3 +1,4 @@
+/* Pools as lists of blocks, and checked allocation on the heap. */
 #include "kernels/pool.h"
 
 #include <stdarg.h>

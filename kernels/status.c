@@ -1,3 +1,4 @@
+/* The last sentence of each thread. */
 #include "kernels/status.h"
 
 #include <stdarg.h>

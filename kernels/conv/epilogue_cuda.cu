@@ -1,3 +1,4 @@
+// What follows a convolution that a library computed alone, one thread an element.
 #include "kernels/conv/epilogue_cuda.h"
 
 #include "kernels/cuda/element.cuh"

@@ -1,3 +1,5 @@
+/* What the hand-written convolution rows cover, their filters in the orders of their kernels, and
+ * what kernels are told. */
 #include "kernels/conv/weights_cuda.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Opening cuBLASLt: the functions by name, a handle, its errors. */
 #include "kernels/cuda/cublaslt.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Opening cuDNN: the functions by name, a handle, its errors. */
 #include "kernels/cuda/cudnn.h"
 
 #include <stdlib.h>

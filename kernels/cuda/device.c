@@ -1,3 +1,4 @@
+/* Opening a GPU, what it has, and what it lacks. */
 #include "kernels/cuda/device.h"
 
 #include <stdio.h>

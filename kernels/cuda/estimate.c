@@ -1,3 +1,4 @@
+/* The one formula that CUDA rows' estimates share. */
 #include "kernels/cuda/estimate.h"
 
 #include <math.h>

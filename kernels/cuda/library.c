@@ -1,3 +1,4 @@
+/* Vendor libraries through the system's loader. */
 #include "kernels/cuda/library.h"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// Copies between tensors of any strides, up to four with one launch.
 #include "kernels/cuda/strided.h"
 
 #include "kernels/cuda/element.cuh"

@@ -1,3 +1,4 @@
+// The host's side of what the CUDA rows of MobileNet's block have in common.
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
 
 #include <math.h>

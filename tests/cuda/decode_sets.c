@@ -1,3 +1,4 @@
+/* Heads made at random, of the kinds that a decoder meets. */
 #include "tests/cuda/decode_sets.h"
 
 #include <stdio.h>

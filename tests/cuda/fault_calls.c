@@ -1,3 +1,4 @@
+/* Counting calls, failing one of them, and the allocations on the host. */
 #include "tests/cuda/fault_calls.h"
 
 #include "kernels/pool.h"

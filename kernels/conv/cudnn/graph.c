@@ -1,3 +1,4 @@
+/* A convolution's operation graph, one descriptor after another. */
 #include "kernels/conv/cudnn/graph.h"
 
 #include <math.h>
