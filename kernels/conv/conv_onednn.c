@@ -25,6 +25,7 @@ typedef struct conv_state {
     int threads;
 } conv_state;
 
+/* What the library does not take is left to other rows (STATUS_UNSUPPORTED). */
 static status check(dnnl_status_t code, const char *nodes)
 {
     static const char *const reasons[] = {"success",         "out of memory", "invalid arguments",
@@ -32,8 +33,11 @@ static status check(dnnl_status_t code, const char *nodes)
                                           "not required"};
     if (code == dnnl_success) return STATUS_OK;
     const char *reason = (unsigned)code < sizeof reasons / sizeof *reasons ? reasons[code] : "?";
-    return fail(code == dnnl_out_of_memory ? STATUS_MEMORY : STATUS_DEVICE,
-                "%s: oneDNN: %s (status %d)", nodes, reason, (int)code);
+    status kind = code == dnnl_out_of_memory ? STATUS_MEMORY
+                  : code == dnnl_invalid_arguments || code == dnnl_unimplemented
+                      ? STATUS_UNSUPPORTED
+                      : STATUS_DEVICE;
+    return fail(kind, "%s: oneDNN: %s (status %d)", nodes, reason, (int)code);
 }
 
 static int covers(const network *net, int first, precision precision)
