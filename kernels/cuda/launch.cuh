@@ -32,6 +32,12 @@ __device__ inline void let_next_start()
 #endif
 }
 
+// Rounded up: how many blocks of b it takes for a.
+inline int divided(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
 // 1 where the kernels that the current device runs have the wait in them: not where it is older
 // than compute capability 9.0, nor where this build has only kernels for older ones.
 extern "C" int cuda_starts_early(void);

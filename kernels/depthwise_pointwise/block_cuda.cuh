@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/op.h"
 
 // 2 where a 3x3 depthwise and a 1x1 convolution of fp16 tensors begin at step `first`, with clamps
@@ -21,11 +22,6 @@ void block_clamp(const step *s, float *low, float *high);
 enum { BLOCK_FRAGMENT_HALVES = 512 };
 void block_write_fragment(const conv_params *pointwise, int first_channel, int first_in,
                           __half *to);
-
-inline int divided(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 // Keeps the ways of least cost, in order.
 template <typename WAY, int MOST> void block_insert(const WAY &a, WAY (&ways)[MOST], int *count)

@@ -77,11 +77,6 @@ status describe_device(const prepare_context *context, mma_device *out)
     return cuda_kernel_is_built(reinterpret_cast<const void *>(kernel), &out->wgmma);
 }
 
-int ratio_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 // What the kernels need to know of a step, without its operands and its way.
 conv_mma_arguments shape_of(const network *net, const step *s)
 {
@@ -96,14 +91,14 @@ conv_mma_arguments shape_of(const network *net, const step *s)
     a.out_width = y->dims[AXIS_W];
     a.channels = y->dims[AXIS_C];
     a.pixels = y->dims[AXIS_N] * a.out_height * a.out_width;
-    a.filter_channels = ratio_up(a.channels, 128) * 128;
+    a.filter_channels = divided(a.channels, 128) * 128;
     for (int i = 0; i < 2; i++) {
         a.kernel[i] = p->kernel[i];
         a.stride[i] = p->stride[i];
         a.dilation[i] = p->dilation[i];
         a.pads[i] = p->pads[i];
     }
-    a.steps = ratio_up(p->kernel[0] * p->kernel[1] * p->in_channels, MMA_STEP);
+    a.steps = divided(p->kernel[0] * p->kernel[1] * p->in_channels, MMA_STEP);
     a.act = p->act;
     return a;
 }
@@ -112,7 +107,7 @@ conv_mma_arguments shape_of(const network *net, const step *s)
 
 int64_t sum_bytes(const tile_kind &tile, const conv_mma_arguments &a)
 {
-    return a.split * ratio_up(tile.pixels, a.split) * tile.channels *
+    return a.split * divided(tile.pixels, a.split) * tile.channels *
            static_cast<int64_t>(sizeof(float));
 }
 
@@ -121,7 +116,7 @@ int64_t sum_bytes(const tile_kind &tile, const conv_mma_arguments &a)
 void set_stages(conv_mma_arguments *a, const tile_kind &tile)
 {
     const int half = 112 << 10;
-    int share = ratio_up(a->steps, a->split);
+    int share = divided(a->steps, a->split);
     int64_t others = WGMMA_ALIGN + (share < tile.stages ? share : tile.stages) * tile.x_bytes;
     if (a->split > 1) others += sum_bytes(tile, *a);
     int64_t stages = (half - others) / tile.filter_bytes;
@@ -157,7 +152,7 @@ void set_way(conv_mma_arguments *a, const tile_kind &tile, int split, int togeth
 
 int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
 {
-    int share = ratio_up(a.steps, a.split);
+    int share = divided(a.steps, a.split);
     int stages = share < tile.stages ? share : tile.stages;
     int64_t ring = stages * (tile.x_bytes + tile.filter_bytes), sums = sum_bytes(tile, a);
     if (tile.kind == KERNEL_PATCH)
@@ -171,13 +166,13 @@ int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
 
 dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
 {
-    int pixel_tiles = ratio_up(a.pixels, tile.pixels);
+    int pixel_tiles = divided(a.pixels, tile.pixels);
     if (tile.kind == KERNEL_PATCH) { // none has pixels of two pictures
         int out_pixels = a.out_height * a.out_width;
-        pixel_tiles = a.pixels / out_pixels * ratio_up(out_pixels, tile.pixels);
+        pixel_tiles = a.pixels / out_pixels * divided(out_pixels, tile.pixels);
     }
-    pixel_tiles = ratio_up(pixel_tiles, a.together) * a.together;
-    return dim3(pixel_tiles * a.split, ratio_up(a.channels, tile.channels));
+    pixel_tiles = divided(pixel_tiles, a.together) * a.together;
+    return dim3(pixel_tiles * a.split, divided(a.channels, tile.channels));
 }
 
 bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const mma_device &device)
@@ -189,8 +184,8 @@ bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const mma_d
         return false;
     if (tile.kind == KERNEL_WGMMA) {
         if (!device.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
-        if (a.together > ratio_up(a.pixels, tile.pixels)) return false;
-        if (tile.stages == 8 && ratio_up(a.steps, a.split) <= 4) return false; // as with 4
+        if (a.together > divided(a.pixels, tile.pixels)) return false;
+        if (tile.stages == 8 && divided(a.steps, a.split) <= 4) return false; // as with 4
     } else if (a.together > 1) {
         return false;
     }
@@ -205,7 +200,7 @@ double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a, const
     const double bytes_a_clock = 48, all_bytes_a_clock = 2600, sums_a_clock = 24;
     dim3 blocks = blocks_of(tile, a);
     double count = static_cast<double>(blocks.x) * blocks.y;
-    double rounds = ratio_up(static_cast<int>(count), device.multiprocessors);
+    double rounds = divided(static_cast<int>(count), device.multiprocessors);
     double products = tile.pixels * tile.channels * MMA_STEP / products_a_clock;
     double fetches = (tile.x_bytes + tile.filter_bytes) / bytes_a_clock;
     double cached = (tile.x_bytes + static_cast<double>(tile.filter_bytes) / a.together) *
@@ -215,7 +210,7 @@ double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a, const
                   tile.pixels * tile.channels / a.split / sums_a_clock + 1000;
     double step = products > fetches ? products : fetches;
     if (step < cached) step = cached;
-    return rounds * (ratio_up(a.steps, a.split) * step + once) +
+    return rounds * (divided(a.steps, a.split) * step + once) +
            (a.split > 1 ? 900 + 40 * a.split : 0);
 }
 

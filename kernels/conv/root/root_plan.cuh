@@ -107,15 +107,10 @@ static inline size_t root_shared_bytes(const root_tile *t)
     return (t->results_at + static_cast<size_t>(root_pixels(t)) * t->result_pitch) * 4;
 }
 
-static inline int root_ceil(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 static inline int root_tile_count(const tensor *y, const root_tile *t)
 {
-    return y->dims[AXIS_N] * root_ceil(y->dims[AXIS_H], t->height) *
-           root_ceil(y->dims[AXIS_W], t->width);
+    return y->dims[AXIS_N] * divided(y->dims[AXIS_H], t->height) *
+           divided(y->dims[AXIS_W], t->width);
 }
 
 // Expected cycles, in the roughest way: products at the tensor cores' pace on the busiest
@@ -125,12 +120,12 @@ static inline double root_cycles(const conv_params *p, const tensor *y, const ro
 {
     const double per_product = 1.6, moved = 4, latency = 1500;
     int fragments = root_fragments(p->out_channels), shares = p->out_channels / (fragments * 8);
-    int rounds = root_ceil(root_pixels(t) / 16, ROOT_WARPS / shares);
+    int rounds = divided(root_pixels(t) / 16, ROOT_WARPS / shares);
     double products = rounds * ROOT_WARPS * fragments * p->kernel[0] * root_parts(p) / 2.0;
     double words = t->patch_height * t->patch_words + root_pixels(t) * p->out_channels / 2.0;
     int tiles = root_tile_count(y, t);
-    return root_ceil(tiles, gpu->multiprocessors) * (products * per_product + words / 32 * moved) +
-           root_ceil(tiles, gpu->multiprocessors * 2) * latency;
+    return divided(tiles, gpu->multiprocessors) * (products * per_product + words / 32 * moved) +
+           divided(tiles, gpu->multiprocessors * 2) * latency;
 }
 
 struct root_size {
@@ -264,8 +259,8 @@ template <bool POOL> status root_enqueue(const work *w, const network *net, cons
     a.low = clamped ? p->act.low : -INFINITY;
     a.high = clamped ? p->act.high : INFINITY;
     a.tile = s->tile;
-    a.tiles_down = root_ceil(a.out_height, a.tile.height);
-    a.tiles_across = root_ceil(a.out_width, a.tile.width);
+    a.tiles_down = divided(a.out_height, a.tile.height);
+    a.tiles_across = divided(a.out_width, a.tile.width);
     a.tiles = y.dims[AXIS_N] * a.tiles_down * a.tiles_across;
     return cuda_launch_check(
         launch_kernel(r, s->kernel, s->blocks, ROOT_THREADS, s->shared_bytes, a), w, net);
