@@ -76,12 +76,13 @@ static status clean(model *m)
     return graph_drop_dead(g);
 }
 
-static status convert(const char *from, const char *to, int opset)
+static status convert(const char *from, const char *to, const posenet_settings *settings, int opset)
 {
     char path[MODEL_PATH_BYTES];
     TRY(model_find(from, path));
     /* Pixels are none of this command's business: any normalisation will do. */
     model_request request = {.path = path, .normalize = POSENET_NORMALIZE_NONE};
+    memcpy(request.heads, settings->heads, sizeof request.heads);
     model *m = NULL;
     TRY(model_open(&request, &m));
     status s = clean(m);
@@ -93,7 +94,11 @@ static status convert(const char *from, const char *to, int opset)
 exit_status convert_command(int argc, char **argv)
 {
     int opset = 0;
+    posenet_settings settings;
+    posenet_default_settings(&settings, sizeof settings);
+    heads_option heads;
     const option options[] = {
+        option_heads(&heads, &settings),
         {.name = "--opset",
          .value = "N",
          .help = "ONNX opset to write (default 13, or what the model needs)",
@@ -119,6 +124,7 @@ exit_status convert_command(int argc, char **argv)
     size_t length = strlen(argv[1]);
     if (length < 5 || strcmp(argv[1] + length - 5, ".onnx") != 0)
         return complain("convert: %s: the file to write must end in .onnx", argv[1]);
-    if (convert(argv[0], argv[1], opset) != STATUS_OK) return complain("convert: %s", fail_text());
+    if (convert(argv[0], argv[1], &settings, opset) != STATUS_OK)
+        return complain("convert: %s", fail_text());
     return EXIT_DONE;
 }

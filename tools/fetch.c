@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loader/file_read.h"
@@ -14,6 +13,7 @@
 #include "tools/checkpoints.h"
 #include "tools/download.h"
 #include "tools/options.h"
+#include "tools/outputs.h"
 #include "tools/sums.h"
 
 static const char lock_name[] = "posenet.lock";
@@ -40,18 +40,6 @@ static const char *models_folder(void)
 {
     const char *folder = getenv("POSENET_MODELS");
     return folder && *folder ? folder : "models";
-}
-
-static int is_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-static status make_folder(const char *path)
-{
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && is_folder(path))) return STATUS_OK;
-    return fail(STATUS_FILE, "%s: cannot be made: %s", path, strerror(errno));
 }
 
 /* ---- where from ---- */

@@ -41,12 +41,12 @@ static status read_to_end(FILE *file, const char *path, uint8_t **bytes, size_t 
 status image_load(const char *path, image *out)
 {
     *out = (image){0};
-    FILE *file = fopen(path, "rb");
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!file) return fail(STATUS_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     uint8_t *bytes = NULL;
     size_t size = 0;
     status result = read_to_end(file, path, &bytes, &size);
-    fclose(file);
+    if (file != stdin) fclose(file);
     if (result == STATUS_OK) result = image_decode(bytes, size, path, out);
     free(bytes);
     return result;

@@ -24,7 +24,7 @@ typedef struct image {
     uint8_t *pixels; /* RGB rows from the top, tightly packed; on the heap */
 } image;
 
-/* Reads the picture at `path`. Failures name the path; *out stays empty. */
+/* Reads the picture at `path`, "-": from stdin. Failures name the path; *out stays empty. */
 status image_load(const char *path, image *out) STATUS_MUST_CHECK;
 
 /* The same from `size` bytes in memory; `name` is what messages call it. */

@@ -1,5 +1,4 @@
 /* Pictures to files: PNG by libpng's simple interface, JPEG by libjpeg. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <png.h>
 
 #include "tools/image.h"
+#include "tools/outputs.h"
 
 enum { JPEG_QUALITY = 92 };
 
@@ -101,11 +101,9 @@ static status write_jpeg(FILE *file, const char *path, const image *picture)
 
 status image_save(const char *path, const image *picture)
 {
-    FILE *file = fopen(path, "wb");
-    if (!file) return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    status result =
-        is_jpeg(path) ? write_jpeg(file, path, picture) : write_png(file, path, picture);
-    if (fclose(file) != 0 && result == STATUS_OK)
-        result = fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    return result;
+    FILE *file;
+    TRY(output_open(path, &file));
+    return output_close(file, path,
+                        is_jpeg(path) ? write_jpeg(file, path, picture)
+                                      : write_png(file, path, picture));
 }

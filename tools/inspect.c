@@ -1,13 +1,12 @@
 /* posenet inspect: what a model is made of, and what will compute it. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "engine/inside.h"
 #include "tools/inspect.h"
 #include "tools/json.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
+#include "tools/outputs.h"
 #include "tools/tuning.h"
 
 static const char *const head_names[DECODE_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
@@ -154,7 +153,7 @@ static void json_steps(FILE *to, const plan *p)
     fputs("]", to);
 }
 
-static void json_write(FILE *to, const char *path, const posenet *engine)
+static void write_all(FILE *to, const char *path, const posenet *engine)
 {
     const model *m = engine->model;
     const plan *p = inside_plan(engine);
@@ -175,14 +174,12 @@ static void json_write(FILE *to, const char *path, const posenet *engine)
     fputs("}\n", to);
 }
 
-static status json_file(const char *json, const char *path, const posenet *engine)
+static status write_json(const char *json, const char *path, const posenet *engine)
 {
-    FILE *to = fopen(json, "w");
-    if (!to) return fail(STATUS_FILE, "%s: cannot be written: %s", json, strerror(errno));
-    json_write(to, path, engine);
-    int lost = ferror(to);
-    if (fclose(to) == 0 && !lost) return STATUS_OK;
-    return fail(STATUS_FILE, "%s: cannot be written: %s", json, strerror(errno));
+    FILE *to;
+    TRY(output_open(json, &to));
+    write_all(to, path, engine);
+    return output_close(to, json, STATUS_OK);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -191,12 +188,12 @@ static status inspect(const char *asked, posenet_settings *settings, const char 
                       posenet **engine)
 {
     char path[MODEL_PATH_BYTES];
+    char *const inputs[] = {path};
     TRY(model_find(asked, path));
+    if (json) TRY(check_no_input(json, inputs, 1));
     settings->model = path;
     TRY((status)posenet_open(engine, settings));
-    if (json && strcmp(json, "-") != 0) TRY(json_file(json, path, *engine));
-    if (json && strcmp(json, "-") == 0) json_write(stdout, path, *engine);
-    if (json) return STATUS_OK;
+    if (json) return write_json(json, path, *engine);
     printf("%s\n", path);
     print_model((*engine)->model);
     print_plan(*engine, inside_plan(*engine));
@@ -210,9 +207,12 @@ exit_status inspect_command(int argc, char **argv)
     posenet_default_settings(&settings, sizeof settings);
     const char *json = NULL;
     int verbose = 0;
+    heads_option heads;
     const option list[] = {option_size(&settings),
                            option_device(&settings),
                            option_precision(&settings),
+                           option_normalize(&settings),
+                           option_heads(&heads, &settings),
                            option_json(&json),
                            option_tune(&settings),
                            {.name = "--verbose",
@@ -235,6 +235,8 @@ exit_status inspect_command(int argc, char **argv)
     posenet *engine = NULL;
     if (inspect(argv[0], &settings, json, &engine) != STATUS_OK)
         result = complain("%s", fail_text());
+    result = finish_stdout(result);
+    if (result == EXIT_DONE) remark_size(&settings, engine);
     posenet_close(&engine);
-    return finish_stdout(result);
+    return result;
 }

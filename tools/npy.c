@@ -1,29 +1,30 @@
 /* NumPy's .npy, version 1.0: magic, header length, a Python dict padded to 64 bytes, the data. */
 #include "tools/npy.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/outputs.h"
+
 enum { PREAMBLE = 10, ALIGNMENT = 64, HEADER_BYTES = 2 * ALIGNMENT };
 
-static int write_floats(FILE *file, const float *data, size_t count)
+/* What is lost, output_close will notice. */
+static void write_floats(FILE *file, const float *data, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &data[i], sizeof bits);
         unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
                                   (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
-        if (fwrite(bytes, 1, sizeof bytes, file) != sizeof bytes) return 0;
+        fwrite(bytes, 1, sizeof bytes, file);
     }
-    return 1;
 }
 
 status npy_write(const char *path, const float *data, int height, int width, int channels)
 {
-    FILE *file = fopen(path, "wb");
-    if (!file) return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    FILE *file;
+    TRY(output_open(path, &file));
     char header[HEADER_BYTES + 1];
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = (char)(HEADER_BYTES - PREAMBLE);
@@ -33,8 +34,7 @@ status npy_write(const char *path, const float *data, int height, int width, int
                         width, channels);
     memset(header + PREAMBLE + used, ' ', (size_t)(HEADER_BYTES - PREAMBLE - used));
     header[HEADER_BYTES - 1] = '\n';
-    int written = fwrite(header, 1, HEADER_BYTES, file) == HEADER_BYTES &&
-                  write_floats(file, data, (size_t)height * width * channels);
-    if (fclose(file) == 0 && written) return STATUS_OK;
-    return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    fwrite(header, 1, HEADER_BYTES, file);
+    write_floats(file, data, (size_t)height * width * channels);
+    return output_close(file, path, STATUS_OK);
 }

@@ -1,5 +1,6 @@
 /* Option values: each function reads one kind of text, and says what it should have been. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,27 @@ status take_normalize(const option *o, const char *value)
     return STATUS_OK;
 }
 
+/* heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME in any order; what is left out is found by name. */
+status take_heads(const option *o, const char *value)
+{
+    static const char *const keys[POSENET_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
+    heads_option *names = o->target;
+    if (snprintf(names->text, sizeof names->text, "%s", value) >= HEAD_NAMES_BYTES)
+        return fail(STATUS_ARGUMENT, "--heads is longer than %d bytes", HEAD_NAMES_BYTES - 1);
+    for (char *at = names->text, *next; at; at = next) {
+        next = strchr(at, ',');
+        if (next) *next++ = '\0';
+        char *name = strchr(at, '=');
+        if (name) *name++ = '\0';
+        int which = 0;
+        while (which < POSENET_HEADS && strcmp(at, keys[which]) != 0) which++;
+        if (!name || !*name || which == POSENET_HEADS)
+            return fail(STATUS_ARGUMENT, "--heads needs %s, not \"%s\"", o->value, value);
+        names->settings->heads[which] = name;
+    }
+    return STATUS_OK;
+}
+
 /* ---- options that several commands have ----------------------------------------------------- */
 
 option option_device(posenet_settings *settings)
@@ -179,6 +201,26 @@ option option_size(posenet_settings *settings)
                     .target = settings};
 }
 
+option option_normalize(posenet_settings *settings)
+{
+    return (option){.name = "--normalize",
+                    .value = "auto|mobilenet|resnet|none",
+                    .help = "how pixels become the network's input (default auto: by\n"
+                            "what the graph looks like)",
+                    .take = take_normalize,
+                    .target = settings};
+}
+
+option option_heads(heads_option *names, posenet_settings *settings)
+{
+    names->settings = settings;
+    return (option){.name = "--heads",
+                    .value = "heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME",
+                    .help = "the file's outputs, where their names do not tell",
+                    .take = take_heads,
+                    .target = names};
+}
+
 option option_json(const char **path)
 {
     return (option){.name = "--json",
@@ -186,4 +228,14 @@ option option_json(const char **path)
                     .help = "write JSON there (-: stdout)",
                     .take = take_text,
                     .target = path};
+}
+
+void remark_size(const posenet_settings *asked, const posenet *engine)
+{
+    int width, height, stride;
+    if (!asked->width || posenet_get_input(engine, &width, &height, &stride, NULL) != POSENET_OK ||
+        (asked->width == width && asked->height == height))
+        return;
+    remark("size %dx%d became %dx%d: a side is a multiple of the stride, %d, plus 1", asked->width,
+           asked->height, width, height, stride);
 }

@@ -17,6 +17,8 @@
 #include "engine/posenet.h"
 #include "tools/command.h"
 
+enum { HEAD_NAMES_BYTES = 1024 };
+
 typedef struct option option;
 
 struct option {
@@ -54,11 +56,23 @@ status take_size(const option *o, const char *value);      /* posenet_settings: 
 status take_device(const option *o, const char *value);    /* posenet_settings */
 status take_precision(const option *o, const char *value); /* posenet_settings */
 status take_normalize(const option *o, const char *value); /* posenet_settings */
+status take_heads(const option *o, const char *value);     /* heads_option */
+
+/* Where the parts of --heads are kept: settings.heads points into the text. */
+typedef struct heads_option {
+    posenet_settings *settings;
+    char text[HEAD_NAMES_BYTES];
+} heads_option;
 
 /* Options that several commands have, so that all say the same. */
 option option_device(posenet_settings *settings);
 option option_precision(posenet_settings *settings);
 option option_size(posenet_settings *settings);
+option option_normalize(posenet_settings *settings);
+option option_heads(heads_option *names, posenet_settings *settings);
 option option_json(const char **path);
+
+/* Says on stderr that --size became another size, if it did. */
+void remark_size(const posenet_settings *asked, const posenet *engine);
 
 #endif

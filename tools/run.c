@@ -1,5 +1,4 @@
 /* posenet run: pictures in, poses out. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,21 +38,17 @@ static status from_engine(posenet_status result)
 static status open_engine(job *j)
 {
     char path[MODEL_PATH_BYTES];
-    posenet_settings settings = j->options->settings;
-    TRY(model_find(j->options->model, path));
+    const run_options *o = j->options;
+    posenet_settings settings = o->settings;
+    char *const inputs[] = {path};
+    TRY(model_find(o->model, path));
+    if (o->json) TRY(check_no_input(o->json, inputs, 1));
+    if (o->json) TRY(check_no_input(o->json, o->images, o->image_count));
     settings.model = path;
     show_tuning(&settings, 0);
     progress("opening %s", path);
     TRY(from_engine(posenet_open(&j->engine, &settings)));
-    int stride;
-    TRY(from_engine(
-        posenet_get_input(j->engine, &j->input_width, &j->input_height, &stride, NULL)));
-    int changed =
-        settings.width && (settings.width != j->input_width || settings.height != j->input_height);
-    if (changed && !j->options->quiet)
-        remark("size %dx%d became %dx%d: a side is a multiple of the stride, %d, plus 1",
-               settings.width, settings.height, j->input_width, j->input_height, stride);
-    return STATUS_OK;
+    return from_engine(posenet_get_input(j->engine, &j->input_width, &j->input_height, NULL, NULL));
 }
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -77,14 +72,11 @@ static status write_json(job *j)
         return fail(STATUS_MEMORY, "out of memory for the JSON");
     j->json = NULL;
     if (!path || (!several && !j->json_text)) return STATUS_OK;
-    FILE *to = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    if (!to) return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    FILE *to;
+    TRY(output_open(path, &to));
     const char *text = j->json_text ? j->json_text : "";
     fprintf(to, several ? "[%s]\n" : "%s\n", text);
-    if (to == stdout) return STATUS_OK; /* finish_stdout looks after it */
-    int lost = ferror(to);
-    if (fclose(to) == 0 && !lost) return STATUS_OK;
-    return fail(STATUS_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    return output_close(to, path, STATUS_OK);
 }
 
 static status write_heads(job *j, int index)
@@ -94,7 +86,7 @@ static status write_heads(job *j, int index)
     char folder[OUTPUT_PATH_BYTES], path[OUTPUT_PATH_BYTES + 32];
     const run_options *o = j->options;
     if (o->image_count > 1) {
-        TRY(output_path(o->heads_out, o->images, index, "", folder));
+        TRY(output_path(o->heads_out, o->images, o->image_count, index, "", folder));
         TRY(make_folder(folder));
     } else if (snprintf(folder, sizeof folder, "%s", o->heads_out) >= (int)sizeof folder) {
         return fail(STATUS_ARGUMENT, "--heads-out: the folder's name is too long");
@@ -122,10 +114,10 @@ static status write_annotated(const run_options *o, int index, image *picture,
     const char *source = o->images[index], *point = strrchr(source, '.');
     const char *ending = point && image_ending_known(source) ? point : ".png";
     if (o->image_count > 1 || is_folder(o->annotate))
-        TRY(output_path(o->annotate, o->images, index, ending, path));
+        TRY(output_path(o->annotate, o->images, o->image_count, index, ending, path));
     else if (snprintf(path, sizeof path, "%s", o->annotate) >= (int)sizeof path)
         return fail(STATUS_ARGUMENT, "--annotate: the file's name is too long");
-    TRY(check_not_same_file(path, source));
+    TRY(check_no_input(path, o->images, o->image_count));
     if (o->flip) TRY(image_orient(picture, 2)); /* the poses are those of the mirrored picture */
     TRY(annotate(picture, found->poses, found->count));
     return image_save(path, picture);
@@ -211,8 +203,12 @@ exit_status run_command(int argc, char **argv)
     if (!j) return complain("out of memory");
     j->options = &options;
     result = open_engine(j) == STATUS_OK ? every_picture(j) : complain("%s", fail_text());
+    result = finish_stdout(result);
+    /* One bad picture is one line on stderr. */
+    if ((result == EXIT_DONE || options.image_count > 1) && !options.quiet)
+        remark_size(&options.settings, j->engine);
     posenet_close(&j->engine);
     free(j->json_text);
     free(j);
-    return finish_stdout(result);
+    return result;
 }

@@ -1,35 +1,11 @@
 /* The options of `posenet run`, and what of them does not go together. */
 #include "tools/run_options.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "tools/image.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
 #include "tools/outputs.h"
 #include "tools/tuning.h"
-
-/* heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME in any order; what is left out is found by name. */
-static status take_heads(const option *o, const char *value)
-{
-    static const char *const keys[POSENET_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
-    run_options *run = o->target;
-    if (snprintf(run->head_names, sizeof run->head_names, "%s", value) >= HEAD_NAMES_BYTES)
-        return fail(STATUS_ARGUMENT, "--heads is longer than %d bytes", HEAD_NAMES_BYTES - 1);
-    for (char *at = run->head_names, *next; at; at = next) {
-        next = strchr(at, ',');
-        if (next) *next++ = '\0';
-        char *name = strchr(at, '=');
-        if (name) *name++ = '\0';
-        int which = 0;
-        while (which < POSENET_HEADS && strcmp(at, keys[which]) != 0) which++;
-        if (!name || !*name || which == POSENET_HEADS)
-            return fail(STATUS_ARGUMENT, "--heads needs %s, not \"%s\"", o->value, value);
-        run->settings.heads[which] = name;
-    }
-    return STATUS_OK;
-}
 
 enum { RUN_OPTIONS = 17 };
 
@@ -70,17 +46,8 @@ static void list_options(run_options *o, option list[RUN_OPTIONS])
                                      "threshold",
                              .take = take_flag,
                              .target = &o->decode.single};
-    list[count++] = (option){.name = "--normalize",
-                             .value = "auto|mobilenet|resnet|none",
-                             .help = "how pixels become the network's input (default auto: by\n"
-                                     "what the graph looks like)",
-                             .take = take_normalize,
-                             .target = &o->settings};
-    list[count++] = (option){.name = "--heads",
-                             .value = "heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME",
-                             .help = "the file's outputs, where their names do not tell",
-                             .take = take_heads,
-                             .target = o};
+    list[count++] = option_normalize(&o->settings);
+    list[count++] = option_heads(&o->head_names, &o->settings);
     list[count++] = option_json(&o->json);
     list[count++] = (option){.name = "--annotate",
                              .value = "FILE|FOLDER",
@@ -111,6 +78,8 @@ static void list_options(run_options *o, option list[RUN_OPTIONS])
 static exit_status check(const run_options *o)
 {
     if (o->image_count == 0) return complain("run: no IMAGE given; see posenet run --help");
+    for (int i = 0; i < o->image_count; i++)
+        if (!*o->images[i]) return complain("run: an IMAGE without a name was given");
     if (o->annotate && o->image_count == 1 && !image_ending_known(o->annotate) &&
         !is_folder(o->annotate))
         return complain("run: --annotate %s: the name must end in .png, .jpg or .jpeg",
@@ -132,9 +101,10 @@ int run_options_parse(int argc, char **argv, run_options *o, exit_status *leave)
     const usage use = {
         .command = "run",
         .arguments = "[options] IMAGE...",
-        .purpose = "Finds the people in each picture (JPEG or PNG): for each a score and 17\n"
-                   "keypoints with x, y (pixels of the picture) and a score. With neither --json\n"
-                   "nor --annotate a table goes to stdout.",
+        .purpose =
+            "Finds the people in each picture (JPEG or PNG; -: from stdin): for each a score\n"
+            "and 17 keypoints with x, y (pixels of the picture) and a score. With neither\n"
+            "--json nor --annotate a table goes to stdout.",
         .options = list,
         .option_count = RUN_OPTIONS,
         .closing = model_help};

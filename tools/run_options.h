@@ -3,18 +3,16 @@
 #define POSENET_TOOLS_RUN_OPTIONS_H
 
 #include "engine/posenet.h"
-#include "tools/command.h"
-
-enum { HEAD_NAMES_BYTES = 1024 };
+#include "tools/options.h"
 
 typedef struct run_options {
     posenet_settings settings; /* model still NULL */
     posenet_decode_options decode;
-    const char *model;                 /* FILE|NAME, or NULL */
-    const char *json;                  /* a file, "-", or NULL */
-    const char *annotate;              /* a file, or a folder; NULL: no */
-    const char *heads_out;             /* a folder, or NULL */
-    char head_names[HEAD_NAMES_BYTES]; /* what settings.heads points into */
+    const char *model;     /* FILE|NAME, or NULL */
+    const char *json;      /* a file, "-", or NULL */
+    const char *annotate;  /* a file, or a folder; NULL: no */
+    const char *heads_out; /* a folder, or NULL */
+    heads_option head_names;
     int flip, profile, quiet;
     int image_count;
     char **images;

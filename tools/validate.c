@@ -100,11 +100,17 @@ exit_status validate_command(int argc, char **argv)
     posenet_settings settings;
     posenet_default_settings(&settings, sizeof settings);
     const char *file = NULL;
-    const option list[] = {option_size(&settings), option_device(&settings),
-                           option_precision(&settings), option_tune(&settings),
+    heads_option heads;
+    const option list[] = {option_size(&settings),
+                           option_device(&settings),
+                           option_precision(&settings),
+                           option_normalize(&settings),
+                           option_heads(&heads, &settings),
+                           option_tune(&settings),
                            (option){.name = "--image",
                                     .value = "F",
-                                    .help = "the picture to check with (default: a built-in one)",
+                                    .help = "the picture to check with, -: from stdin (default: a\n"
+                                            "built-in one)",
                                     .take = take_text,
                                     .target = &file}};
     const usage use = {
@@ -128,9 +134,12 @@ exit_status validate_command(int argc, char **argv)
     comparison c = {.picture = &picture};
     if (code == STATUS_OK)
         code = validate(&c, argv[0], &settings, file ? file : "the built-in picture", &bad);
+    result = bad ? EXIT_CHECK_FAILED : EXIT_DONE;
+    if (code != STATUS_OK) result = complain("%s", fail_text());
+    result = finish_stdout(result);
+    if (result != EXIT_BAD) remark_size(&settings, c.engine);
     close_sides(&c);
     posenet_close(&c.engine);
     image_free(&picture);
-    if (code != STATUS_OK) return finish_stdout(complain("%s", fail_text()));
-    return finish_stdout(bad ? EXIT_CHECK_FAILED : EXIT_DONE);
+    return result;
 }
