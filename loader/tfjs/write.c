@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/file_write.h"
 #include "loader/tfjs/write_node.h"
@@ -214,6 +215,10 @@ static status write_shards(tfjs_writer *w, const char *path, const unsigned char
         char *name = pool_format(w->pool, "group1-shard%zuof%zu.bin", i + 1, count);
         char *full = name ? pool_format(w->pool, "%.*s%s", folder, path, name) : NULL;
         if (!full) return STATUS_MEMORY;
+        /* The names are TF.js's own: beside another model's JSON they would take its weights. */
+        if (access(full, F_OK) == 0 && access(path, F_OK) != 0)
+            return fail(STATUS_ARGUMENT,
+                        "%s: belongs to another model: give %s a folder of its own", full, path);
         size_t from = i * SHARD_BYTES, rest = size - from;
         append(w, paths, cJSON_CreateString(name));
         TRY(write_bytes(full, data + from, rest < SHARD_BYTES ? rest : SHARD_BYTES));
