@@ -256,7 +256,7 @@ Test(models, declare_their_inputs)
     } bad[] = {
         {2, {1, -1}, STATUS_MODEL, "dimension 1 is -1"},
         {2, {1, 1LL << 40}, STATUS_MODEL, "dimension 1 is 1099511627776"},
-        {3, {1 << 20, INT64_MIN, 1 << 20}, STATUS_MODEL, "more than 2147483648 elements"},
+        {3, {1 << 20, INT64_MIN, 1 << 20}, STATUS_MODEL, "more than 2147483647 elements"},
         {9, {1, 1, 1, 1, 1, 1, 1, 1, 1}, STATUS_UNSUPPORTED, "9 dimensions, more than 8"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -92,6 +92,8 @@ static status check_counts(const operator_row *row, const node_draft *d)
     for (int i = 0; i < needed; i++)
         if (d->inputs[i] == GRAPH_ABSENT)
             return place_fail(&d->place, STATUS_MODEL, "input %d is missing", i);
+    if (row->most_outputs != MANY && d->outputs[0] == GRAPH_ABSENT)
+        return place_fail(&d->place, STATUS_MODEL, "its output has no name");
     return STATUS_OK;
 }
 

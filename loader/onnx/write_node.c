@@ -238,7 +238,7 @@ int onnx_least_opset(const graph *g, const node *n)
     case GRAPH_SLICE: return 10;
     case GRAPH_RESIZE: return 13; /* before, absent inputs had to be empty tensors */
     case GRAPH_MAX:
-    case GRAPH_MIN: return g->values[n->outputs[0]].type == ELEMENT_INTEGER ? 12 : 8;
+    case GRAPH_MIN: return g->values[n->inputs[0]].type == ELEMENT_INTEGER ? 12 : 8;
     case GRAPH_RESHAPE: return n->as.allow_zero ? 14 : 8;
     case GRAPH_SHAPE: return n->as.range.start || n->as.range.end != INT64_MAX ? 15 : 8;
     case GRAPH_PAD: return n->as.pad_mode == PAD_MODE_WRAP ? 19 : has_input(n, 3) ? 18 : 8;
@@ -256,7 +256,7 @@ static status write_node(draft *d)
     out->name = (char *)n->name;
     out->n_input = (size_t)inputs_written(w, n);
     out->n_output = (size_t)n->output_count;
-    while (out->n_output && n->outputs[out->n_output - 1] == GRAPH_ABSENT) out->n_output--;
+    while (out->n_output > 1 && n->outputs[out->n_output - 1] == GRAPH_ABSENT) out->n_output--;
     out->input = pool_array(w->pool, out->n_input, sizeof *out->input);
     out->output = pool_array(w->pool, out->n_output, sizeof *out->output);
     out->attribute = pool_array(w->pool, ATTRIBUTES, sizeof *out->attribute);

@@ -7,39 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "loader/graph.h"
+#include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static char folder[64];
-
-static void remove_folder(void)
-{
-    static const char *const names[] = {"model.json", "a", "b", "model.onnx"};
-    char path[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void make_folder(void)
-{
-    const char *root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(folder, sizeof folder, "%s/posenet-fuzz-XXXXXX", root);
-    if (!mkdtemp(folder)) abort();
-    atexit(remove_folder);
-}
-
-static void put(const char *name, const uint8_t *bytes, size_t size, char path[128])
-{
-    snprintf(path, 128, "%s/%s", folder, name);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(bytes, 1, size, f) != size || fclose(f) != 0) abort();
-}
 
 /* Every number in a graph that was accepted is within its list, every window sensible. */
 static void check(const graph *g)
@@ -68,10 +40,9 @@ static void check_sentence(void)
 
 static void write_and_read(const graph *g)
 {
-    char path[128];
+    char path[SCRATCH_PATH];
     graph *back = NULL;
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
-    if (onnx_write_file(g, path) != STATUS_OK) {
+    if (onnx_write_file(g, scratch_path("model.onnx", path)) != STATUS_OK) {
         check_sentence();
         return;
     }
@@ -85,17 +56,16 @@ static void write_and_read(const graph *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    if (!*folder) make_folder();
     if (size < 4) return 0;
     size_t json = bytes[0] | (size_t)bytes[1] << 8, first = bytes[2] | (size_t)bytes[3] << 8;
     bytes += 4;
     size -= 4;
     if (json > size) json = size;
     if (first > size - json) first = size - json;
-    char path[128], shard[128];
-    put("a", bytes + json, first, shard);
-    put("b", bytes + json + first, size - json - first, shard);
-    put("model.json", bytes, json, path);
+    char path[SCRATCH_PATH];
+    scratch_put("a", bytes + json, first, path);
+    scratch_put("b", bytes + json + first, size - json - first, path);
+    scratch_put("model.json", bytes, json, path);
 
     graph *g = NULL;
     fail_clear();

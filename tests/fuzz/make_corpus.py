@@ -111,6 +111,70 @@ def chains():
     yield "shape_chain", model(13, nodes, ["y"], constants, ("n", 3, "h", "w"))
 
 
+def node(op, inputs, output, **attributes):
+    return helper.make_node(op, inputs.split(","), output.split(","), **attributes)
+
+
+def folds():
+    """What is computed of constants alone, and then read by something that is not."""
+    real = [node("Transpose", "c", "t", perm=[0, 1, 3, 2]), node("Sqrt", "t", "q"), node("Sigmoid", "q", "s"),
+            node("Ceil", "s", "u"), node("Relu", "u", "v"), node("Min", "v,half", "m"), node("Max", "m,q", "n"),
+            node("Clip", "n,lo,", "k"), node("Squeeze", "k,zero", "z"), node("Unsqueeze", "z,zero", "w"),
+            node("Split", "w", "a,b", axis=1), node("Concat", "a,b,a", "o", axis=1), node("Flatten", "o", "f", axis=2),
+            node("Slice", "f,one,two,zero", "g"), node("Gather", "g,zero", "h", axis=1), node("Expand", "h,shape", "e"),
+            node("Cast", "e", "i", to=TensorProto.INT64), node("Cast", "i", "r", to=TensorProto.FLOAT),
+            node("Mul", "x,r", "y")]
+    constants = [numpy_helper.from_array(np.full((1, 2, 3, 1), 0.25, np.float32), "c"), integers("zero", 0),
+                 integers("one", 1), integers("two", 2), integers("shape", 1, 3, 1, 1), floats("half", 1, 1, 1, 3),
+                 numpy_helper.from_array(np.float32(0.5), "lo")]
+    yield "folds_real", model(13, real, ["y"], constants)
+    whole = [node("Shape", "c", "s", start=1), node("Mul", "s,two", "a"), node("Sub", "a,two", "b"),
+             node("Div", "b,two", "d"), node("Max", "d,two", "m"), node("Min", "m,a", "n"), node("Clip", "n,two,", "k"),
+             node("Concat", "one,k", "o", axis=0), node("ConstantOfShape", "o", "f"), node("Add", "x,f", "y")]
+    yield "folds_whole", model(15, whole, ["y"], [floats("c", 1, 4, 6, 6)] + [
+        integers("two", 2), integers("one", 1)])
+
+
+def unit():
+    """What the rewrites merge: a residual unit, batch normalisation, arithmetic and pads beside a convolution."""
+    nodes = [node("Mul", "x,h", "s"), node("Pad", "s,p", "sp"), node("Conv", "sp,w7", "c", strides=[2, 2]),
+             node("BatchNormalization", "c,g,g,z,g", "n"), node("Mul", "n,k", "nk"), node("Sub", "k,nk", "ns"),
+             node("Div", "ns,h", "nd"), node("Relu", "nd", "r"), node("Pad", "r,p1,inf", "rp"),
+             node("MaxPool", "rp", "m", kernel_shape=[3, 3], strides=[2, 2]),
+             node("Conv", "m,w3", "u", pads=[2, 2, 2, 2], dilations=[2, 2]), node("Clip", "u,z0,six", "uc"),
+             node("Conv", "uc,w1", "v"), node("Add", "v,m", "a"), node("Relu", "a", "o"), node("Min", "o,six", "y")]
+    constants = [numpy_helper.from_array(np.full((1,), 0.5, np.float32), "h"), integers("p", 0, 0, 3, 3, 0, 0, 3, 3),
+                 integers("p1", 0, 0, 1, 1, 0, 0, 1, 1), numpy_helper.from_array(np.float32(-np.inf), "inf"),
+                 numpy_helper.from_array(np.float32(0), "z0"), numpy_helper.from_array(np.float32(6), "six"),
+                 floats("w7", 2, 3, 7, 7), floats("w3", 2, 2, 3, 3), floats("w1", 2, 2, 1, 1), floats("k", 1, 2, 1, 1),
+                 numpy_helper.from_array(np.ones(2, np.float32), "g"), floats("z", 2)]
+    yield "unit", model(13, nodes, ["y"], constants, ("n", 3, "h", "w"))
+
+
+def nhwc():
+    """A PoseNet as TensorFlow has it, even sides, two pictures, heads that only their channels tell."""
+    nodes = [node("Transpose", "x", "t", perm=[0, 3, 1, 2]),
+             node("Conv", "t,w", "c", strides=[4, 4], auto_pad="SAME_UPPER"), node("Relu", "c", "r"),
+             node("Conv", "r,d", "e", group=2, strides=[4, 4], auto_pad="SAME_LOWER"),
+             node("Conv", "e,w0", "f0"), node("Sigmoid", "f0", "f1"), node("Transpose", "f1", "a", perm=[0, 2, 3, 1]),
+             node("Conv", "e,w1", "f2"), node("Transpose", "f2", "b", perm=[0, 2, 3, 1]), node("Conv", "e,w2", "f3"),
+             node("Split", "f3", "f4,f5", axis=1), node("Transpose", "f4", "displacement_fwd", perm=[0, 2, 3, 1]),
+             node("Transpose", "f5", "displacement_bwd", perm=[0, 2, 3, 1])]
+    constants = [floats("w", 2, 3, 3, 3), floats("d", 2, 1, 3, 3), floats("w0", 17, 2, 1, 1), floats("w1", 34, 2, 1, 1),
+                 floats("w2", 64, 2, 1, 1)]
+    outputs = ["a", "b", "displacement_fwd", "displacement_bwd"]
+    yield "nhwc", model(11, nodes, outputs, constants, (2, 34, 48, 3))
+
+
+def external():
+    """Elements in the file that fuzz_onnx.c lays beside a model."""
+    w = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 3, 3, 3],
+                         data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "data"), ("offset", "256"), ("length", "432")):
+        w.external_data.add(key=key, value=value)
+    yield "external", one(13, "Conv", "x,w", constants=[w])
+
+
 def posenet():
     """The smallest network with PoseNet's four heads."""
     nodes = [helper.make_node("Pad", ["x", "p"], ["padded"]),
@@ -143,7 +207,7 @@ def data_forms():
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus/onnx"
     folder.mkdir(parents=True, exist_ok=True)
-    for family in (windows, elements, moves, resizes, chains, posenet, data_forms):
+    for family in (windows, elements, moves, resizes, chains, folds, unit, nhwc, external, posenet, data_forms):
         for name, made in family():
             (folder / f"{name}.onnx").write_bytes(made.SerializeToString())
 
