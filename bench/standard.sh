@@ -3,14 +3,16 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm targets slots repeat roofline network frame  in turn; each can be named alone. A record that is
-# there already is not made again, so a run that was cut short goes on where it stopped.
+# cuda is the parts  warm targets repeat slots roofline network frame  in turn, what the README answers first; autotune is
+# a part of its own (torch.compile's autotuning takes minutes a network). Each can be named alone. A record that is there
+# already is not made again, so a run that was cut short goes on where it stopped when it is started again.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
 # bench/results/DATE-COMMIT). POSENET_PYTHON runs the rivals. What runtimes compile or tune once is kept in
-# POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out;
-# POSENET_ROW_SECONDS is what one record may take, so that a rival that hangs costs no more.
-# The cpu part takes about four minutes on two cores that do nothing else, cuda ten minutes; a machine that does
+# POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out.
+# A record takes about POSENET_ROW_SECONDS (100) at most: rivals that are not open by then are left out and three rounds
+# are enough; one that is silent for half of it is out (twice of it: the record is given up).
+# The cpu part takes about four minutes on two cores that do nothing else, cuda fifteen; a machine that does
 # something else makes every figure worthless, and the records say how busy it was.
 set -u
 began=$(date +%s)
@@ -34,6 +36,7 @@ scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$out" || exit 2
 failures=0 left=0
+row_seconds=${POSENET_ROW_SECONDS:-100}
 
 # A rendered picture with people in it; without Pillow the bench draws its own, without people.
 frame=''
@@ -65,8 +68,8 @@ measure() {
     if [ -s "$out/$name.json" ] || late "$name"; then return; fi
     start=$(date +%s)
     # shellcheck disable=SC2086
-    ${POSENET_ROW_SECONDS:+timeout "$POSENET_ROW_SECONDS"} "$bench" --peers "$source/bench/peers" --commit "$commit" \
-        --json "$out/$name.json" $frame "$@" || {
+    timeout -k 5 $((2 * row_seconds)) "$bench" --peers "$source/bench/peers" --python "$python" --commit "$commit" \
+        --seconds "$row_seconds" --timeout $(((row_seconds + 1) / 2)) --json "$out/$name.json" $frame "$@" </dev/null || {
         echo "$name: posenet-bench exits $?" >&2
         failures=$((failures + 1))
     }
@@ -131,13 +134,15 @@ mobilenet_v1 16 1.00 1281x721 1 most
 resnet50 16 - 513x513 1 most
 mobilenet_v1 16 0.75 513x513 1 most'
 
-# runtimes WHO MEASURE: a value for --only, nothing for all of them. Most: without JAX, which takes several times as
-# long as the others, and in frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of
-# its layouts. Those that were close to the fastest: enough for a repetition.
+# runtimes WHO MEASURE: a value for --only. Most: without JAX, which takes several times as long as the others, and in
+# frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of its layouts. Those that were
+# close to the fastest: enough for a repetition.
 runtimes() {
     torch=pytorch-graph,pytorch-compile
     most=posenet-cuda,onnxruntime-cuda-nhwc,onnxruntime-tensorrt,tensorrt,$torch
     case $1-$2 in
+    all-network) echo "$most,onnxruntime-cuda,jax-jit" ;;
+    autotune-network) echo "posenet-cuda,pytorch-compile,pytorch-compile-autotune" ;;
     most-network) echo "$most,onnxruntime-cuda" ;;
     most-frame) echo "$most,pytorch-compile-gpu,pytorch-compile-gpu-single" ;;
     close-*) echo "posenet-cuda,$torch" ;;
@@ -154,7 +159,7 @@ row() {
     [ "$batch" = 1 ] || iterations=20
     measure "cuda_${word}_${size}_b${batch}_$1${2:-}" --device cuda --precision fp16 --model "$made" --size "$size" \
         --batch "$batch" --measure "$1" --rounds 9 --iterations $iterations --pause 5 \
-        ${only:+--only "$only"} </dev/null
+        --only "$only"
 }
 
 # every MEASURE ROWS [SUFFIX]
@@ -172,7 +177,7 @@ open_once() {
     start=$(date +%s)
     printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
         "$made" "${size%x*}" "${size#*x}" "$batch" |
-        timeout 90 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
+        timeout 75 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
     echo "$2 $word $size b$batch: $(($(date +%s) - start)) s"
 }
 
@@ -187,6 +192,8 @@ part_warm() {
         [ "$who" = most ] || open_once jax_peer.py jax-jit </dev/null &
     done 3<"$scratch/warm"
     wait
+    # Which of a kernel's variants is fastest was told while others used the GPU: to be told again.
+    find "$TORCHINDUCTOR_CACHE_DIR" -name '*.best_config' -delete 2>/dev/null
 }
 
 # The rows that bench/report.py holds against their targets.
@@ -206,6 +213,12 @@ part_frame() {
 # The same again, of those that were close: how far two runs lie apart.
 part_repeat() {
     every network "$(echo "$rows_network" | grep . | sed -n '2,3{s/[a-z]*$/close/;p}')" _again
+}
+
+# The rows of the targets against torch.compile as its users get the most out of it.
+part_autotune() {
+    row_seconds=${POSENET_ROW_SECONDS:-240}
+    every network "$(echo "$rows_network" | grep . | head -n 6 | sed 's/[a-z]*$/autotune/')" _autotune
 }
 
 # Frames in flight, of ours only.
@@ -235,8 +248,8 @@ part_roofline() {
 part_cuda() {
     part_warm
     part_targets
-    part_slots
     part_repeat
+    part_slots
     part_roofline
     part_network
     part_frame
@@ -245,7 +258,7 @@ part_cuda() {
 [ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu cuda; }
 for part in "$@"; do
     case $part in
-    cpu | cuda | warm | targets | repeat | slots | roofline | network | frame) "part_$part" ;;
+    cpu | cuda | warm | targets | repeat | slots | roofline | network | frame | autotune) "part_$part" ;;
     *) echo "$part: no part; the first lines of this file name them" >&2; exit 2 ;;
     esac
 done
