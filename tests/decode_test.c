@@ -257,6 +257,10 @@ Test(decode, refuses_heads_and_options_that_make_no_sense)
     h->view.head[DECODE_BACKWARD].dims[AXIS_W] = 4;
     cr_assert_eq(decode_check(&h->view), STATUS_ARGUMENT);
     h->view.head[DECODE_BACKWARD].dims[AXIS_W] = 3;
+    for (int i = 0; i < DECODE_HEADS; i++) h->view.head[i].dims[AXIS_N] = DECODE_MAX_IMAGES + 1;
+    cr_assert_eq(decode_check(&h->view), STATUS_ARGUMENT);
+    cr_assert_str_eq(fail_text(), "the heads are of 65536 images, more than 65535");
+    for (int i = 0; i < DECODE_HEADS; i++) h->view.head[i].dims[AXIS_N] = 1;
     h->view.stride = 0;
     cr_assert_eq(decode_check(&h->view), STATUS_ARGUMENT);
     heads_free(h);
