@@ -78,8 +78,10 @@ status handle_open(posenet *e, const posenet_settings *settings, model_request *
     request->normalize = e->settings.normalize;
     memcpy(request->heads, e->settings.heads, sizeof request->heads);
     if (!request->bytes) {
-        if (!e->settings.model) return fail(STATUS_ARGUMENT, "settings.model is NULL");
-        request->path = e->settings.model;
+        const char *path = e->settings.model;
+        if (!path || !*path)
+            return fail(STATUS_ARGUMENT, "settings.model is %s", path ? "empty" : "NULL");
+        request->path = path;
     }
     TRY(model_open(request, &e->model));
     e->settings.model = NULL;

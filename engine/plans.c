@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "kernels/threads.h"
+
 static void drop(posenet *e, int index)
 {
     prepared *p = &e->plans[index];
@@ -58,6 +60,7 @@ static status make(posenet *e, int width, int height, int batch, prepared *out)
                             .threads = e->settings.threads,
                             .choose = tune_choose,
                             .choose_user = &e->tuning};
+    if (e->device->kind != DEVICE_CUDA) TRY(threads_check());
     TRY(make_plan(&request, &out->plan));
     out->slots = heap_array((size_t)e->settings.slots, sizeof *out->slots);
     if (!out->slots) return STATUS_MEMORY;

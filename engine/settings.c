@@ -3,7 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_PITCH = 1 << 30 };
+enum {
+    MAX_PITCH = 1 << 30,
+    MAX_STRUCT = 4096 /* no struct will ever be as large: its size was not set */
+};
 #define MAX_STRIDE ((int64_t)1 << 40) /* elements: times any dim it fits 64 bits */
 
 const posenet_settings settings_default = {.size = sizeof settings_default};
@@ -31,7 +34,7 @@ status settings_give(void *to, const void *from, size_t known, const char *what)
     if (!to) return fail(STATUS_ARGUMENT, "%s is NULL", what);
     size_t size;
     memcpy(&size, to, sizeof size);
-    if (size < sizeof size)
+    if (size < sizeof size || size > MAX_STRUCT)
         return fail(STATUS_ARGUMENT, "%s.size is %zu: set it to sizeof the struct", what, size);
     size_t shared = size < known ? size : known, head = sizeof size;
     memcpy((char *)to + head, (const char *)from + head, shared - head);

@@ -2,6 +2,8 @@
  * part of its stable interface, and this way any compiler's build shares oneDNN's pool. */
 #include "kernels/threads.h"
 
+#include <pthread.h>
+
 extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
 extern int omp_get_thread_num(void);
 extern int omp_get_num_threads(void);
@@ -15,6 +17,35 @@ typedef struct region {
     int count;
 } region;
 
+/* Of this thread: its pool has workers; the process is a child forked while it had, without them.
+ */
+static _Thread_local int has_pool, lost_pool;
+
+static void in_child(void)
+{
+    lost_pool = has_pool;
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child); /* in vain only where memory is out */
+}
+
+static void note_pool(int count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (has_pool || count <= 1) return;
+    has_pool = 1;
+    (void)pthread_once(&once, watch_forks);
+}
+
+status threads_check(void)
+{
+    if (!lost_pool) return STATUS_OK;
+    return fail(STATUS_STATE, "this process was forked from one that had computed on the CPU, "
+                              "whose threads it lacks: compute in a new thread, or fork earlier");
+}
+
 static void body(void *data)
 {
     const region *r = data;
@@ -25,6 +56,7 @@ static void body(void *data)
 void threads_run(int count, threads_task task, void *data)
 {
     region r = {task, data, count};
+    note_pool(count);
     if (count > 1)
         GOMP_parallel(body, &r, (unsigned)count, 0);
     else
@@ -39,6 +71,7 @@ int threads_resolve(int wanted)
 int threads_swap_limit(int count)
 {
     int before = omp_get_max_threads();
+    note_pool(count);
     if (before != count) omp_set_num_threads(count);
     return before;
 }

@@ -3,6 +3,12 @@
 #ifndef POSENET_KERNELS_THREADS_H
 #define POSENET_KERNELS_THREADS_H
 
+#include "kernels/status.h"
+
+/* Fails where the others below would hang: in a child of fork, in the thread that called it, if it
+ * had used the pool before. To be asked before anything is computed or prepared. */
+status threads_check(void) STATUS_MUST_CHECK;
+
 /* Runs task(data, index, count) for every index in 0..count-1, each on a thread of its own (the
  * caller's is number 0), and waits for all. `count` 1 costs a plain call. The pool may give fewer
  * threads than asked for: then some run several indices. */

@@ -8,6 +8,7 @@
 #include "engine/device/slot.h"
 #include "engine/plan/arena.h"
 #include "kernels/element.h"
+#include "kernels/threads.h"
 
 enum { PINNED_ALIGNMENT = 64 };
 
@@ -80,6 +81,7 @@ static double now_us(void)
 static status host_compute(device *d, slot *s, int first, int count)
 {
     (void)d;
+    TRY(threads_check());
     for (int i = 0; i < s->plan->batch; i++) s->pictures[i] = s->images[i].picture;
     *s->row_options = s->options;
     for (int i = first; i < first + count; i++) {
