@@ -1,22 +1,30 @@
-/* posenet: Google's PoseNet on CUDA, or on the CPU, from C. The one public header.
+/* posenet: Google's PoseNet on CUDA, or on the CPU, from C and C++. The one public header.
  *
  *   posenet_settings settings;
  *   posenet_default_settings(&settings, sizeof settings);
  *   settings.model = "posenet.onnx";
  *   posenet *engine = NULL;
  *   if (posenet_open(&engine, &settings) != POSENET_OK) { puts(posenet_last_error()); return 1; }
- *   posenet_image image = { .size = sizeof image, .data = pixels, .width = 640, .height = 480 };
+ *   posenet_image image = {sizeof image, pixels, 640, 480};
  *   posenet_pose poses[5];
  *   int count = 0;
  *   posenet_estimate(engine, &image, 1, NULL, poses, &count);
  *   posenet_close(&engine);
  *
- * Every call returns a status; on failure posenet_last_error() has one sentence that says what and
- * where. Nothing exits, aborts or prints. Structs begin with their size in bytes, which the caller
- * sets to sizeof, so that they can grow: a shorter one from an older program means defaults for the
- * rest.
- *
- * Threads: a handle is used by one thread at a time; different handles by any threads at once.
+ * Errors     Every call that can fail returns a status. Then posenet_last_error() has one sentence
+ *            that says what and where, and nothing has changed but where a call says so. Nothing
+ *            exits, aborts or prints.
+ * Structs    begin with their size in bytes, which the caller sets to sizeof; so they can grow. A
+ *            shorter one, of an older program, means defaults for the rest. A longer one, of a
+ * newer program, is refused where the library reads it, and filled up with zeros where it writes
+ * it. All members after the size may stay zero, but for those of posenet_decode_options. Memory
+ * What the caller passes stays the caller's. It is read during the call only, but for pictures
+ * between submit and wait. What a call lends says how long it lasts. Threads    A handle is used by
+ * one thread at a time, any thread; different handles by different threads at once. The sentence of
+ * the last error is each thread's own. fork       A child must not use a CUDA handle of its parent.
+ * On the CPU it may compute if the thread that forked had not yet; else POSENET_ERROR_STATE, but
+ * for new threads of it. Pixels     (0, 0) is the centre of the top left pixel, x goes right, y
+ * goes down.
  */
 #ifndef POSENET_H
 #define POSENET_H
@@ -40,8 +48,10 @@ extern "C" {
 #define POSENET_VERSION_MINOR 1
 #define POSENET_VERSION_PATCH 0
 
+/* A handle: a model, a device, and plans for some input sizes. From open to close. */
 typedef struct posenet posenet;
 
+/* The numbers never change. */
 typedef enum posenet_status {
     POSENET_OK = 0,
     POSENET_ERROR_ARGUMENT = 1,    /* the caller passed something that makes no sense */
@@ -55,16 +65,16 @@ typedef enum posenet_status {
 
 typedef enum posenet_device {
     POSENET_DEVICE_AUTO = 0, /* CUDA if the whole network can run there, else the CPU */
-    POSENET_DEVICE_CPU = 1,
-    POSENET_DEVICE_REF = 2, /* plain loops: slow, the definition of every result */
+    POSENET_DEVICE_CPU = 1,  /* fp32 only */
+    POSENET_DEVICE_REF = 2,  /* plain loops: slow, the definition of every result */
     POSENET_DEVICE_CUDA = 3
 } posenet_device;
 
 typedef enum posenet_precision {
     POSENET_PRECISION_DEFAULT = 0, /* fp16 on CUDA, fp32 elsewhere */
     POSENET_PRECISION_FP32 = 1,    /* true IEEE single precision */
-    POSENET_PRECISION_TF32 = 2,
-    POSENET_PRECISION_FP16 = 3 /* fp16 storage, fp32 accumulation */
+    POSENET_PRECISION_TF32 = 2,    /* fp32 storage, products of 10-bit mantissas; CUDA only */
+    POSENET_PRECISION_FP16 = 3     /* fp16 storage, fp32 accumulation; CUDA only */
 } posenet_precision;
 
 /* How 8-bit pixels become the network's input. AUTO: none if the graph scales its input before the
@@ -89,12 +99,13 @@ typedef enum posenet_tune {
     POSENET_TUNE_AGAIN = 3 /* by timing, whatever is kept */
 } posenet_tune;
 
-/* What the tuner does, from within open and prepare. With total above 0, `text` is under way,
- * `done` of `total`; else it is one line about a row tried or a decision made. The text is the
- * library's.
+/* What the tuner does, called from within open and prepare by their thread. With total above 0,
+ * `text` is under way, `done` of `total`; else it is one line about a row tried or a decision made.
+ * The text lasts until it returns. It must not call this handle.
  */
 typedef void (*posenet_tune_report)(void *user, const char *text, int done, int total);
 
+/* How 8-bit pixels lie in memory, byte by byte. */
 typedef enum posenet_format {
     POSENET_FORMAT_RGB = 0,
     POSENET_FORMAT_BGR = 1,
@@ -115,27 +126,28 @@ typedef enum posenet_head {
 } posenet_head;
 
 enum {
-    POSENET_PARTS = 17,
-    POSENET_EDGES = 16,
-    POSENET_MAX_POSES = 256,
-    POSENET_MIN_SIDE = 33,
+    POSENET_PARTS = 17,      /* keypoints of a pose */
+    POSENET_EDGES = 16,      /* of the tree that joins them, root the nose */
+    POSENET_MAX_POSES = 256, /* of one picture */
+    POSENET_MIN_SIDE = 33,   /* of the network's input */
     POSENET_MAX_SIDE = 2049
 };
 
-/* Everything that open needs. Zero means the default everywhere. */
+/* Everything that open needs. Zero means the default everywhere, but for size. */
 typedef struct posenet_settings {
-    size_t size;
-    const char *model; /* .onnx or TF.js model .json; posenet_open only */
+    size_t size;       /* sizeof(posenet_settings) */
+    const char *model; /* path of an .onnx or a TF.js model .json; posenet_open only */
     posenet_device device;
-    int device_index;
+    int device_index; /* which CUDA device, from 0 */
     posenet_precision precision;
     posenet_normalize normalize;
-    int width, height; /* of the network's input; 0: the file's fixed size, else 513 x 513. A side
-                          that is not k * stride + 1 becomes floor(side / stride) * stride + 1 */
-    int batch;         /* images a call takes at most; 0: what the file fixes, else 1 */
-    int slots;         /* frames in flight; 0: 2 */
-    int max_plans;     /* sizes kept ready, least recently used dropped; 0: 4 */
-    int threads;       /* host threads of the CPU backend; 0: every core */
+    int width, height; /* of the network's input, 33..2049; 0: the file's fixed size, else 513. A
+                          side that is not k * stride + 1 becomes floor(side / stride) * stride + 1,
+                          unless the file fixes it; posenet_get_input tells */
+    int batch;         /* images a call takes at most, 1..256; 0: what the file fixes, else 1 */
+    int slots;         /* frames in flight, 1..64; 0: 2 */
+    int max_plans;     /* sizes kept ready, 1..64, least recently used dropped; 0: 4 */
+    int threads;       /* host threads of the CPU backend, 1..1024; 0: every core */
     int max_poses;     /* room for each image, 1..256; 0: 5 */
     posenet_wait_mode wait;
     int profile; /* time every step; see posenet_get_step and posenet_get_ledger */
@@ -148,43 +160,52 @@ typedef struct posenet_settings {
     void *tune_user;
 } posenet_settings;
 
-/* How a call decodes; NULL in a call means posenet_default_decode_options. */
+/* How a call decodes. NULL in a call means the defaults; else begin with
+ * posenet_default_decode_options, since zero is a threshold here and no radius. */
 typedef struct posenet_decode_options {
-    size_t size;
-    int single;            /* 1: the best point of each part, exactly one pose, no threshold */
+    size_t size;           /* sizeof(posenet_decode_options) */
+    int single;            /* 1: the best point of each part, exactly one pose, no threshold; its
+                              score is the mean of the 17 */
     int max_poses;         /* 1..settings.max_poses; 0: settings.max_poses */
-    float score_threshold; /* 0..1, for root parts only */
-    float nms_radius;      /* > 0, pixels of the network's input */
+    float score_threshold; /* 0..1, default 0.5; for the part that a person is found by */
+    float nms_radius;      /* > 0, default 20: pixels of the network's input within which the same
+                              part is the same person's */
 } posenet_decode_options;
 
-/* An 8-bit picture. Only read, and only during the call (until wait, after submit). */
+/* An 8-bit picture of any size: it is fitted into the network's input with its shape kept. Only
+ * read, and only during the call (after submit: until wait). */
 typedef struct posenet_image {
-    size_t size;
-    const void *data; /* top left pixel */
-    int width, height;
+    size_t size;       /* sizeof(posenet_image) */
+    const void *data;  /* top left pixel; NV12: of the luma plane */
+    int width, height; /* 1..16384 */
     posenet_format format;
     size_t pitch;        /* bytes from row to row; 0: tightly packed */
-    const void *chroma;  /* NV12: the U V plane; NULL: right below the luma rows */
+    const void *chroma;  /* NV12: the U V plane, height / 2 rows; NULL: right below the luma rows */
     size_t chroma_pitch; /* 0: as pitch */
     int on_device;       /* 1: CUDA memory of the handle's device */
-    int flip;            /* 1: mirrored camera: x becomes width - 1 - x */
+    int flip;            /* 1: a mirrored camera: x of the poses becomes width - 1 - x */
     void *stream;        /* cudaStream_t that made the picture: it is waited for; NULL: ready now */
 } posenet_image;
 
 typedef struct posenet_keypoint {
-    float x, y;  /* pixels of the source picture */
+    float x, y;  /* pixels of the source picture, always finite; may lie outside of it */
     float score; /* 0..1 */
 } posenet_keypoint;
 
+/* A person. Of keypoints with low scores (hidden, outside) x and y are guesses. */
 typedef struct posenet_pose {
-    float score;
+    float score; /* 0..1: the sum of its keypoints' scores / 17, without those that lie
+                    where an earlier pose of the picture has the same part */
     posenet_keypoint keypoints[POSENET_PARTS]; /* in the order of posenet_part_name */
 } posenet_pose;
 
-/* A tensor of anyone's: element (n, y, x, c) lies at data + n*strides[0] + … + c*strides[3]
- * elements. */
+/* A tensor of anyone's: element (n, y, x, c) lies at
+ *
+ *   data + n * strides[0] + y * strides[1] + x * strides[2] + c * strides[3]   elements
+ *
+ * so an NCHW tensor has dims {n, h, w, c} and strides {c * h * w, w, 1, h * w}. */
 typedef struct posenet_tensor {
-    size_t size;
+    size_t size; /* sizeof(posenet_tensor), in every element of an array */
     void *data;
     posenet_type type;
     int dims[4];        /* n, height, width, channels */
@@ -194,107 +215,148 @@ typedef struct posenet_tensor {
 
 /* Bytes, launches and waits of the last frame, always exact; microseconds with settings.profile. */
 typedef struct posenet_ledger {
-    size_t size;
+    size_t size;                  /* sizeof(posenet_ledger) */
     int64_t bytes_up, bytes_down; /* over the bus; 0 on the CPU */
     int64_t bytes_staged;         /* copied into a pinned frame because the picture was pageable */
-    int launches, waits;
+    int launches, waits;          /* of the host: graphs launched, times it waited for the device */
     double upload_us, preprocess_us, network_us, decode_us, download_us;
 } posenet_ledger;
 
 /* One step of the current plan. Texts belong to the handle until the next prepare or close. */
 typedef struct posenet_step_info {
-    size_t size;
-    const char *op;    /* "conv" */
-    const char *row;   /* "conv_onednn": which implementation computes it */
-    const char *nodes; /* the ONNX nodes it came from */
-    int covered;       /* 1: computed together with the step before it, by the same row */
-    posenet_type type; /* of its output */
-    int dims[4];       /* of its output: n, height, width, channels */
-    int64_t flops, bytes;
+    size_t size;         /* sizeof(posenet_step_info) */
+    const char *op;      /* "conv" */
+    const char *row;     /* "conv_onednn": which implementation computes it */
+    const char *nodes;   /* the ONNX nodes it came from */
+    int covered;         /* 1: computed together with the step before it, by the same row */
+    posenet_type type;   /* of its output */
+    int dims[4];         /* of its output: n, height, width, channels; zeros where that is poses */
+    int64_t flops;       /* a multiply-add counts 2 */
+    int64_t bytes;       /* that it must at least move: inputs, weights and output once each */
     double microseconds; /* of the last frame, with settings.profile */
     int variant;         /* which of the row's ways; 0: its own choice */
 } posenet_step_info;
 
-/* Fills `settings` (`size` bytes of it) with the defaults. */
+/* ---- open and close -------------------------------------------------------------------------- */
+
+/* Fills `size` bytes of `settings` with the defaults; give sizeof. NULL is fine. */
 POSENET_API void posenet_default_settings(posenet_settings *settings, size_t size);
+
+/* The same for decode options. */
 POSENET_API void posenet_default_decode_options(posenet_decode_options *options, size_t size);
 
 /* Reads the model, makes the plan for the settings' size, and gives the handle in *out (NULL on
- * failure). Everything in `settings` is copied. */
+ * failure), to be closed with posenet_close. Everything in `settings` is copied but tune_user.
+ *
+ * On a GPU the first open of a model, size and precision times its kernels, which takes seconds;
+ * see posenet_tune. FILE: not there. MODEL: no PoseNet, or damaged. UNSUPPORTED: an operator, a
+ * fixed size, a precision that the device lacks. DEVICE: no such GPU (never with AUTO). */
 POSENET_API posenet_status posenet_open(posenet **out, const posenet_settings *settings);
 
-/* The same from an ONNX model of `bytes` bytes in memory, which may be released afterwards. */
+/* The same from an ONNX model of `bytes` bytes in memory, which may be released afterwards.
+ * settings.model is not looked at. */
 POSENET_API posenet_status posenet_open_memory(posenet **out, const void *model, size_t bytes,
                                                const posenet_settings *settings);
 
-/* Makes (or finds) the plan for another input size and batch, and makes it the current one. 0 means
- * what the file fixes, else for a side 513 and for the batch settings.batch. No frame may be in
- * flight. On failure the plan from before stays current. */
+/* Waits for frames in flight, releases everything and nulls the handle; NULL and a null handle are
+ * fine. */
+POSENET_API void posenet_close(posenet **engine);
+
+/* ---- input size ------------------------------------------------------------------------------ */
+
+/* Makes (or finds, then at no cost) the plan for another input size and batch, and makes it the
+ * current one. 0 means what the file fixes, else for a side 513 and for the batch settings.batch.
+ * STATE: frames are in flight. On failure the plan from before stays current. */
 POSENET_API posenet_status posenet_prepare(posenet *engine, int width, int height, int batch);
 
-/* Input size of the current plan, the file's heatmap stride, and the batch; any pointer may be
- * NULL. */
+/* Input size of the current plan, the file's heatmap stride (pixels per cell), and the batch; any
+ * pointer but the handle may be NULL. */
 POSENET_API posenet_status posenet_get_input(const posenet *engine, int *width, int *height,
                                              int *stride, int *batch);
 
-/* Lends the next slot's frame buffer (pinned with CUDA), at least `bytes` long, to write or decode
- * a picture into and pass as posenet_image.data. Valid until that frame's wait, the next prepare,
- * or a longer one is asked for. */
-POSENET_API posenet_status posenet_frame(posenet *engine, size_t bytes, void **out);
+/* ---- frames ---------------------------------------------------------------------------------- */
 
-/* Poses of 1..batch pictures: those of picture i at poses[i * settings.max_poses], their number in
- * counts[i], by descending root score. No frame may be in flight. */
+/* Poses of 1..batch pictures, of any sizes and formats: those of picture i from
+ * poses[i * settings.max_poses] on, their number in counts[i], by descending score of the part they
+ * were found by. No pose at all is no failure. Entries beyond counts[i] keep what they were.
+ * STATE: frames are in flight. */
 POSENET_API posenet_status posenet_estimate(posenet *engine, const posenet_image *images,
                                             int image_count, const posenet_decode_options *options,
                                             posenet_pose *poses, int *counts);
 
 /* The same in two halves, with up to settings.slots frames between them. Results come in the order
- * of the submits. With every slot taken, or nothing submitted: POSENET_ERROR_STATE. On the CPU
- * submit computes at once, with CUDA it returns while the GPU works. */
+ * of the submits; wait fills as many counts as its submit had pictures. The pictures must stay as
+ * they are until then. On the CPU submit computes at once, with CUDA it returns while the GPU
+ * works:
+ *
+ *   posenet_submit(engine, &first, 1, NULL);
+ *   for (each next picture) {
+ *       posenet_submit(engine, &next, 1, NULL);
+ *       posenet_wait(engine, poses, &count);     of the picture before
+ *   }
+ *   posenet_wait(engine, poses, &count);
+ *
+ * STATE: every slot is taken (submit), nothing was submitted (wait). A frame that fails in wait is
+ * over, too. */
 POSENET_API posenet_status posenet_submit(posenet *engine, const posenet_image *images,
                                           int image_count, const posenet_decode_options *options);
 POSENET_API posenet_status posenet_wait(posenet *engine, posenet_pose *poses, int *counts);
 
-/* The network alone: a normalised input tensor in, heads out; a head whose data is NULL is skipped.
- * Dims must be the plan's; types and strides may be any. */
+/* Lends the buffer of the slot that the next frame takes, at least `bytes` long (pinned with CUDA:
+ * a picture there is uploaded without a copy), to write or decode a picture into and pass as
+ * posenet_image.data. Valid until that frame's wait, the next prepare, or a longer one is asked
+ * for. STATE: every slot is taken. */
+POSENET_API posenet_status posenet_frame(posenet *engine, size_t bytes, void **out);
+
+/* ---- parts of a frame ------------------------------------------------------------------------ */
+
+/* The network alone: a normalised input tensor in (n, height, width, 3; RGB), heads out. Dims must
+ * be the plan's, which posenet_get_input and posenet_get_head tell; types and strides may be any. A
+ * head whose data is NULL is skipped. STATE: every slot is taken. */
 POSENET_API posenet_status posenet_infer(posenet *engine, const posenet_tensor *input,
                                          const posenet_tensor heads[POSENET_HEADS]);
 
-/* The decoder alone, on four tensors of any runtime: poses in pixels of the network's input.
- * `stride` is input pixels per cell; `logits` 1 if the heatmap still needs the sigmoid. `engine`
- * may be NULL for host tensors. Room for `capacity` poses an image of the batch. */
+/* The decoder alone, on four tensors of any runtime: poses in pixels of the network's input, those
+ * of image i from poses[i * capacity] on, capacity 1..256. `stride` is input pixels per cell;
+ * `logits` 1 if the heatmap still needs the sigmoid. options.max_poses 0 means `capacity`. `engine`
+ * may be NULL for host tensors; all four lie in host memory or all in device memory. */
 POSENET_API posenet_status posenet_decode(posenet *engine,
                                           const posenet_tensor heads[POSENET_HEADS], int stride,
                                           int logits, const posenet_decode_options *options,
                                           int capacity, posenet_pose *poses, int *counts);
 
 /* Head `which` of the last frame waited for (or of the last infer), copied out as fp32 into `data`
- * (NULL: only dims are wanted), dense NHWC, `capacity` elements long. dims is filled either way.
- * POSENET_ERROR_STATE if there is none, or its slot has been submitted to again. */
+ * (NULL: only dims are wanted), dense NHWC. `capacity` is the room there in elements. dims is
+ * filled either way; n is the plan's batch. STATE: there is none, or its slot has been submitted to
+ * again. */
 POSENET_API posenet_status posenet_get_head(posenet *engine, posenet_head which, int dims[4],
                                             float *data, size_t capacity);
 
-/* POSENET_ERROR_STATE before the first frame. */
+/* ---- what was done, and by what -------------------------------------------------------------- */
+
+/* Set ledger->size first. STATE: before the first frame. */
 POSENET_API posenet_status posenet_get_ledger(const posenet *engine, posenet_ledger *ledger);
+
+/* Steps of the current plan, in the order they run: preprocess first, decode last. */
 POSENET_API posenet_status posenet_get_step_count(const posenet *engine, int *count);
+
+/* Step `index`, 0..count - 1. Set info->size first. */
 POSENET_API posenet_status posenet_get_step(const posenet *engine, int index,
                                             posenet_step_info *info);
 
-/* "nose", "left_eye", …; NULL outside 0..16. */
-POSENET_API const char *posenet_part_name(int part);
-
-/* Which device the handle runs on in words: "cpu", "cuda:0 (NVIDIA H100)". */
+/* Which device the handle runs on in words: "cpu", "cuda:0 (NVIDIA H200)"; "" for NULL. Lasts as
+ * long as the handle. */
 POSENET_API const char *posenet_device_name(const posenet *engine);
 
-/* One sentence about this thread's last failure, "" if there was none. */
+/* "nose", "left_eye", …; NULL outside 0..16. Lasts for ever. */
+POSENET_API const char *posenet_part_name(int part);
+
+/* One sentence about this thread's last failure, "" if there was none. Lasts until the thread's
+ * next failure; a success leaves it. */
 POSENET_API const char *posenet_last_error(void);
 
-/* "0.1.0" */
+/* "0.1.0", of the library that runs; the macros above are those of the header. */
 POSENET_API const char *posenet_version(void);
-
-/* Waits for frames in flight, releases everything and nulls the handle; NULL and a null handle are
- * fine. */
-POSENET_API void posenet_close(posenet **engine);
 
 #ifdef __cplusplus
 }
