@@ -18,6 +18,12 @@ void work_release(work *w)
     w->state = NULL;
 }
 
+int work_ways(const prepare_context *context, const network *net, const work *w)
+{
+    int ways = w->row->variants ? w->row->variants(context, net, w) : 1;
+    return ways > 1 ? ways : 1;
+}
+
 const char *op_name(op o)
 {
     static const char *const names[OP_COUNT] = {

@@ -273,6 +273,11 @@ typedef struct row {
      * algorithms), for the tuner to time; NULL: one. Way 0 is the row's own choice. */
     int (*variants)(const prepare_context *context, const network *net, const work *w);
 
+    /* What the ways' numbers mean. Choices that the tuner keeps on disk name ways by number, so
+     * raise this whenever a number may come to name another way: ways added, taken out or put in
+     * another order, which a changed model of their cost does, too. Rows with ways begin at 1. */
+    int revision;
+
     /* Makes w->state for way w->variant and sets w->workspace_bytes; may be NULL. May allocate and
      * pack weights. STATUS_UNSUPPORTED where this device has no such way after all. */
     status (*prepare)(const prepare_context *context, const network *net, work *w);
@@ -345,6 +350,9 @@ static inline void tensor_strides(const tensor *t, int64_t strides[AXES])
  * in it that has to be released. work_keep copies `bytes` from `state` into it. */
 status work_keep(work *w, const void *state, size_t bytes) STATUS_MUST_CHECK;
 void work_release(work *w);
+
+/* How many ways w->row has to compute the steps of `w`; at least 1. */
+int work_ways(const prepare_context *context, const network *net, const work *w);
 
 /* "conv", "max_pool", … */
 const char *op_name(op o);

@@ -248,6 +248,7 @@ const row conv_cublaslt = {
     .device = DEVICE_CUDA,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,

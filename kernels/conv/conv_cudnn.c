@@ -179,6 +179,7 @@ const row conv_cudnn = {
     .device = DEVICE_CUDA,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = release,

@@ -104,6 +104,7 @@ extern "C" const row conv_mma_cuda = {
     .least_compute = 80,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -20,6 +20,7 @@ extern "C" const row conv_root_mma_cuda = {
     .least_compute = 80,
     .covers = covers,
     .variants = root_variants<false>,
+    .revision = 1,
     .prepare = root_prepare<false>,
     .enqueue = root_enqueue<false>,
     .release = work_release,

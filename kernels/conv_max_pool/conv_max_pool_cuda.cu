@@ -32,6 +32,7 @@ extern "C" const row conv_max_pool_cuda = {
     .least_compute = 80,
     .covers = covers,
     .variants = root_variants<true>,
+    .revision = 1,
     .prepare = root_prepare<true>,
     .enqueue = root_enqueue<true>,
     .release = work_release,

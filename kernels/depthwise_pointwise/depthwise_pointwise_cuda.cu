@@ -255,6 +255,7 @@ extern "C" const row depthwise_pointwise_cuda = {
     .least_compute = 80,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -193,6 +193,7 @@ extern "C" const row depthwise_pointwise_stream_cuda = {
     .least_compute = 90,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

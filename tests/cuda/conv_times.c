@@ -196,7 +196,7 @@ static void time_row(chain *c, const row *r, double *best)
 {
     prepare_context context = {PRECISION_FP16, 1, c->packs, device_cuda()->context};
     work asked = {.row = r, .count = 1};
-    int variants = r->variants ? r->variants(&context, &c->p->net, &asked) : 1;
+    int variants = work_ways(&context, &c->p->net, &asked);
     timed_way ways[SHOWN];
     int count = 0;
     for (int v = 0; v < variants; v++) {

@@ -138,7 +138,7 @@ int session_variants(const problem *p, precision precision, int threads, const r
 {
     prepare_context context = {precision, threads, NULL, device_of(candidate)->context};
     work w = {.row = candidate, .count = p->net.step_count};
-    return candidate->variants ? candidate->variants(&context, &p->net, &w) : 1;
+    return work_ways(&context, &p->net, &w);
 }
 
 status session_enqueue_one(session *s, int index)
