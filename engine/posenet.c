@@ -13,6 +13,7 @@
 #include "engine/handle.h"
 #include "engine/inside.h"
 #include "engine/plans.h"
+#include "engine/version.h"
 #include "kernels/decode/skeleton.h"
 
 #define SAME_CODE(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), "status codes")
@@ -280,11 +281,7 @@ const char *posenet_last_error(void)
     return fail_text();
 }
 
-#define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
-
 const char *posenet_version(void)
 {
-    return TEXT(POSENET_VERSION_MAJOR) "." TEXT(POSENET_VERSION_MINOR) "." TEXT(
-        POSENET_VERSION_PATCH);
+    return VERSION_TEXT;
 }

@@ -65,14 +65,19 @@ status plan_choose_same(void *user, const plan_request *request, const cover_req
     return STATUS_OK;
 }
 
-/* Each row makes what it needs; *refused: the one that did not. A work is counted before its row
- * prepares, so that what a failed one left is released with the rest. */
+prepare_context plan_prepare_context(const plan_request *request)
+{
+    return (prepare_context){.precision = request->precision,
+                             .threads = request->threads,
+                             .packs = request->packs,
+                             .device = request->device->rows};
+}
+
+/* Each row makes what it needs; *refused: the one that did not, in its own way. A work is counted
+ * before its row prepares, so that what a failed one left is released with the rest. */
 static status prepare_rows(const plan_request *q, plan *p, const row **refused)
 {
-    prepare_context context = {.precision = p->precision,
-                               .threads = q->threads,
-                               .packs = q->packs,
-                               .device = q->device->rows};
+    const prepare_context context = plan_prepare_context(q);
     int count = p->work_count;
     p->work_of = pool_array(p->pool, (size_t)p->net.step_count, sizeof *p->work_of);
     p->work_count = 0;
@@ -84,7 +89,7 @@ static status prepare_rows(const plan_request *q, plan *p, const row **refused)
         status code = w->row->prepare(&context, &p->net, w);
         if (code != STATUS_OK) {
             const step *s = &p->net.steps[w->first];
-            *refused = w->row;
+            *refused = w->variant ? NULL : w->row;
             return fail(code, "%s (%s): %s", w->row->name, s->nodes, fail_text());
         }
     }

@@ -65,6 +65,11 @@ typedef struct plan {
 status plan_choose_same(void *user, const plan_request *request, const cover_request *cover,
                         pool *p, work **works, int *count) STATUS_MUST_CHECK;
 
+/* What rows may use while they prepare for such a plan. */
+prepare_context plan_prepare_context(const plan_request *request);
+
+/* A row that refuses its own way (STATUS_UNSUPPORTED) gives way to the others; one that refuses
+ * another way fails the plan: who chose that way has to choose again. */
 status plan_make(const plan_request *request, plan **out) STATUS_MUST_CHECK;
 
 /* No slot may use it any more. NULL and a null plan are fine. */

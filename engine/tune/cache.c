@@ -1,112 +1,80 @@
-/* Reading and writing the tuner's choices. */
+/* What a choice depends on, and a choice as text and back. */
 #include "engine/tune/cache.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/plan/signature.h"
-#include "engine/posenet.h"
+#include "engine/version.h"
 
-enum { FILE_BYTES = 1 << 18, MOST_STEPS = 1 << 20 };
-
-/* ---- folder and file ------------------------------------------------------------------------- */
-
-static void join(const char *folder, const char *rest, char path[TUNE_PATH_BYTES])
-{
-    int length = snprintf(path, TUNE_PATH_BYTES, "%s%s", folder, rest);
-    if (length < 0 || length >= TUNE_PATH_BYTES) *path = '\0';
-}
-
-void tune_cache_folder(const char *wish, char path[TUNE_PATH_BYTES])
-{
-    *path = '\0';
-    if (!wish) wish = getenv("POSENET_CACHE");
-    if (wish) {
-        join(wish, "", path);
-        return;
-    }
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (base && *base == '/')
-        join(base, "/posenet", path);
-    else if (home && *home == '/')
-        join(home, "/.cache/posenet", path);
-}
-
-static void file_of(const char *folder, const char *key, char path[TUNE_PATH_BYTES])
-{
-    char name[64];
-    uint64_t hash = signature_add(SIGNATURE_START, key, strlen(key));
-    snprintf(name, sizeof name, "/%016llx.tuned", (unsigned long long)hash);
-    join(folder, name, path);
-}
-
-/* Every folder on the way, for the user alone, as the base directory rules ask. */
-static void make_folders(const char *folder)
-{
-    char path[TUNE_PATH_BYTES];
-    join(folder, "", path);
-    for (char *at = path + 1; *path && *at; at++) {
-        if (*at != '/') continue;
-        *at = '\0';
-        (void)mkdir(path, 0700);
-        *at = '/';
-    }
-    (void)mkdir(path, 0700);
-}
+enum {
+    MOST_STEPS = 1 << 20,
+    LINE_BYTES = 64, /* of a work, but for its row's name */
+    END_BYTES = 32
+};
 
 /* ---- key ------------------------------------------------------------------------------------- */
 
-static char *row_names(const row *const *rows, const cover_request *cover, pool *p)
+/* Each with the revision of its ways. */
+static char *row_names(const cover_request *cover, pool *p)
 {
     char *names = pool_text(p, "", 0);
-    for (const row *const *r = rows; names && *r; r++)
+    for (const row *const *r = cover->rows; names && *r; r++)
         if ((*r)->device == cover->device || (*r)->device == DEVICE_REF)
-            names = pool_format(p, "%s %s", names, (*r)->name);
+            names = pool_format(p, "%s %s:%d", names, (*r)->name, (*r)->revision);
     return names;
 }
 
-status tune_cache_key(const plan_request *request, const cover_request *cover, pool *p, char **key)
+static status make_key(tune_cache *c)
 {
-    char identity[512] = "";
-    TRY(request->device->calls->identify(request->device, identity, sizeof identity));
-    for (char *c = identity; *c; c++)
-        if (*c == '\n') *c = ' ';
     static const char *const precisions[] = {"fp32", "tf32", "fp16"};
-    char *names = row_names(cover->rows, cover, p);
+    const plan_request *q = c->request;
+    const network *net = c->cover->net;
+    char identity[512] = "";
+    TRY(q->device->calls->identify(q->device, identity, sizeof identity));
+    for (char *at = identity; *at; at++)
+        if (*at == '\n') *at = ' ';
+    char *names = row_names(c->cover, c->pool);
     if (!names) return STATUS_MEMORY;
-    uint64_t network = signature_of(cover->net, 0, cover->net->step_count);
-    *key = pool_format(p,
-                       "posenet %s: a choice of the tuner, format 1\n"
-                       "device %s\nprecision %s\ninput %dx%d, batch %d\nthreads %d\nrows%s\n"
-                       "network of %d steps, %016llx\n",
-                       posenet_version(), identity, precisions[request->precision], request->width,
-                       request->height, request->batch, request->threads, names,
-                       cover->net->step_count, (unsigned long long)network);
-    return *key ? STATUS_OK : STATUS_MEMORY;
+    c->key = pool_format(c->pool,
+                         "posenet " VERSION_TEXT ": a choice of the tuner, format 2\n"
+                         "device %s\nprecision %s\ninput %dx%d, batch %d\nthreads %d\nrows%s\n"
+                         "network of %d steps, %016llx\n",
+                         identity, precisions[q->precision], q->width, q->height, q->batch,
+                         q->threads, names, net->step_count,
+                         (unsigned long long)signature_of(net, 0, net->step_count));
+    return c->key ? STATUS_OK : STATUS_MEMORY;
+}
+
+static uint64_t hash_of(const char *text, size_t length)
+{
+    return signature_add(SIGNATURE_START, text, length);
+}
+
+status tune_cache_open(tune_cache *c, const char *folder, const plan_request *request,
+                       const cover_request *cover)
+{
+    *c = (tune_cache){.request = request, .cover = cover};
+    if (!folder || !*folder) return STATUS_OK;
+    TRY(pool_new(&c->pool));
+    TRY(make_key(c));
+    char name[32];
+    snprintf(name, sizeof name, "%016llx.tuned",
+             (unsigned long long)hash_of(c->key, strlen(c->key)));
+    tune_file_path(folder, name, c->path);
+    return STATUS_OK;
+}
+
+void tune_cache_close(tune_cache *c)
+{
+    pool_free(&c->pool);
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
-/* The file's text from `p`; NULL in *text where there is none. */
-static status read_file(const char *path, pool *p, char **text)
-{
-    *text = NULL;
-    FILE *file = fopen(path, "r");
-    if (!file) return STATUS_OK;
-    char *all = pool_array(p, FILE_BYTES + 1, 1);
-    size_t got = all ? fread(all, 1, FILE_BYTES, file) : 0;
-    int whole = got < FILE_BYTES && !ferror(file);
-    fclose(file);
-    if (!all) return STATUS_MEMORY;
-    if (whole && strlen(all) == got) *text = all;
-    return STATUS_OK;
-}
-
-static int read_number(char **at, int most, int *out)
+static int read_number(const char **at, int most, int *out)
 {
     char *end;
     if (**at < '0' || **at > '9') return 0;
@@ -125,87 +93,81 @@ static const row *find_row(const cover_request *cover, const char *name, size_t 
     return NULL;
 }
 
-/* One line, "FIRST COUNT VARIANT ROW"; 0 where it does not say what the network needs next. */
-static int read_work(char **at, const plan_request *request, const cover_request *cover,
-                     const int *last_readers, int next, work *w)
+static int ways_of(const tune_cache *c, const work *w)
 {
-    int first, count, variant;
+    const prepare_context context = plan_prepare_context(c->request);
+    return work_ways(&context, c->cover->net, w);
+}
+
+/* One line; 0 where it does not say what the network needs next. */
+static int read_work(const tune_cache *c, const char **at, const int *last_readers, int next,
+                     work *w)
+{
+    int first, count, variant, ways;
     if (!read_number(at, MOST_STEPS, &first) || !read_number(at, MOST_STEPS, &count) ||
-        !read_number(at, MOST_STEPS, &variant))
+        !read_number(at, MOST_STEPS, &variant) || !read_number(at, MOST_STEPS, &ways))
         return 0;
     size_t length = strcspn(*at, "\n");
-    const row *found = find_row(cover, *at, length);
+    const row *found = find_row(c->cover, *at, length);
     if (!found || (*at)[length] != '\n' || first != next || count < 1 ||
-        cover_span(cover, last_readers, found, first) != count)
+        cover_span(c->cover, last_readers, found, first) != count)
         return 0;
-    *w = (work){.row = found, .first = first, .count = count};
-    prepare_context context = {.precision = request->precision,
-                               .threads = request->threads,
-                               .packs = request->packs,
-                               .device = request->device->rows};
-    int variants = found->variants ? found->variants(&context, cover->net, w) : 1;
-    if (variant >= variants) return 0;
-    w->variant = variant;
+    *w = (work){.row = found, .first = first, .count = count, .variant = variant};
     *at += length + 1;
-    return 1;
+    return variant < ways && ways == ways_of(c, w);
 }
 
-/* All lines, and "end" behind them; 0 where something is wrong. */
-static int read_works(char *at, const plan_request *request, const cover_request *cover,
-                      const int *last_readers, work *works)
+/* The last line of the file is right for what stands before it. */
+static int is_end(const char *text, const char *at)
 {
-    int steps = cover->net->step_count, next = 0, count = 0;
+    char end[END_BYTES];
+    snprintf(end, sizeof end, "end %016llx\n",
+             (unsigned long long)hash_of(text, (size_t)(at - text)));
+    return strcmp(at, end) == 0;
+}
+
+/* How many works the text lists; 0 where something is wrong. */
+static int read_works(const tune_cache *c, const char *text, const int *last_readers, work *works)
+{
+    const char *at = text + strlen(c->key);
+    int steps = c->cover->net->step_count, next = 0, count = 0;
     while (next < steps) {
-        if (!read_work(&at, request, cover, last_readers, next, &works[count])) return 0;
+        if (!read_work(c, &at, last_readers, next, &works[count])) return 0;
         next += works[count++].count;
     }
-    return strcmp(at, "end\n") == 0 ? count : 0;
+    return is_end(text, at) ? count : 0;
 }
 
-status tune_cache_load(const char *folder, const char *key, const plan_request *request,
-                       const cover_request *cover, pool *p, work **works, int *count)
+status tune_cache_load(const tune_cache *c, pool *p, work **works, int *count)
 {
-    char path[TUNE_PATH_BYTES], *text;
+    char *text;
     *count = 0;
-    file_of(folder, key, path);
-    if (!*folder || !*path) return STATUS_OK;
-    TRY(read_file(path, p, &text));
-    size_t length = strlen(key);
-    if (!text || strncmp(text, key, length) != 0) return STATUS_OK;
-    int *last_readers = cover_last_readers(cover->net, p);
-    *works = pool_array(p, (size_t)cover->net->step_count, sizeof **works);
+    if (!*c->path) return STATUS_OK;
+    TRY(tune_file_read(c->path, c->pool, &text));
+    if (!text || strncmp(text, c->key, strlen(c->key)) != 0) return STATUS_OK;
+    int *last_readers = cover_last_readers(c->cover->net, c->pool);
+    *works = pool_array(p, (size_t)c->cover->net->step_count, sizeof **works);
     if (!last_readers || !*works) return STATUS_MEMORY;
-    *count = read_works(text + length, request, cover, last_readers, *works);
+    *count = read_works(c, text, last_readers, *works);
     return STATUS_OK;
 }
 
 /* ---- save ------------------------------------------------------------------------------------ */
 
-static int write_works(FILE *file, const char *key, const work *works, int count)
+status tune_cache_save(const tune_cache *c, const work *works, int count)
 {
-    fputs(key, file);
-    for (int i = 0; i < count; i++)
-        fprintf(file, "%d %d %d %s\n", works[i].first, works[i].count, works[i].variant,
-                works[i].row->name);
-    fputs("end\n", file);
-    return !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
-}
-
-void tune_cache_save(const char *folder, const char *key, const work *works, int count)
-{
-    char path[TUNE_PATH_BYTES], temporary[TUNE_PATH_BYTES];
-    if (!*folder) return;
-    make_folders(folder);
-    file_of(folder, key, path);
-    join(path, ".XXXXXX", temporary);
-    if (!*path || !*temporary) return;
-    int descriptor = mkstemp(temporary);
-    if (descriptor < 0) return;
-    FILE *file = fdopen(descriptor, "w");
-    int written = file && write_works(file, key, works, count);
-    if (file)
-        written &= fclose(file) == 0;
-    else
-        (void)close(descriptor);
-    if (!written || rename(temporary, path) != 0) (void)unlink(temporary);
+    if (!*c->path) return fail(STATUS_FILE, "there is no folder for what the tuner chose");
+    size_t room = strlen(c->key) + END_BYTES;
+    for (int i = 0; i < count; i++) room += strlen(works[i].row->name) + LINE_BYTES;
+    char *text = pool_array(c->pool, room, 1);
+    if (!text) return STATUS_MEMORY;
+    size_t length = (size_t)snprintf(text, room, "%s", c->key);
+    for (int i = 0; i < count; i++) {
+        const work *w = &works[i];
+        length += (size_t)snprintf(text + length, room - length, "%d %d %d %d %s\n", w->first,
+                                   w->count, w->variant, ways_of(c, w), w->row->name);
+    }
+    snprintf(text + length, room - length, "end %016llx\n",
+             (unsigned long long)hash_of(text, length));
+    return tune_file_write(c->path, text);
 }

@@ -1,29 +1,41 @@
 /* Choices of the tuner kept on disk: one small text file for what one network on one device came
- * to. Files are written beside their place and moved there whole, so that processes may share the
- * folder; whatever a file says is checked before it is used. */
+ * to, named by a hash of its key.
+ *
+ *   posenet 0.1.0: a choice of the tuner, format 2
+ *   device …                 the key: all that the choice depends on
+ *   …
+ *   0 1 0 1 preprocess_cuda  first step, steps, way, how many ways there were, row
+ *   1 1 7 14 conv_mma_cuda
+ *   …
+ *   end 6c62272e07bb0142     a hash of all the lines above
+ *
+ * Any other file there is as good as none, and is replaced. One that is whole is checked before it
+ * is used, so that who else may write to the folder can make a network slow but not break it. */
 #ifndef POSENET_ENGINE_TUNE_CACHE_H
 #define POSENET_ENGINE_TUNE_CACHE_H
 
 #include "engine/plan/plan.h"
+#include "engine/tune/cache_file.h"
 
-enum { TUNE_PATH_BYTES = 4096 };
+/* The place of one choice. */
+typedef struct tune_cache {
+    const plan_request *request;
+    const cover_request *cover;
+    pool *pool; /* of what is read and written */
+    char *key;
+    char path[TUNE_PATH_BYTES]; /* "": nothing is kept */
+} tune_cache;
 
-/* Where choices are kept: `wish`, else $POSENET_CACHE, $XDG_CACHE_HOME/posenet or
- * ~/.cache/posenet. "" where nothing is to be kept: an empty wish or variable, or no home. */
-void tune_cache_folder(const char *wish, char path[TUNE_PATH_BYTES]);
+/* `folder` NULL or "": nothing is kept, and nothing found. Close it, also after a failure. */
+status tune_cache_open(tune_cache *c, const char *folder, const plan_request *request,
+                       const cover_request *cover) STATUS_MUST_CHECK;
+void tune_cache_close(tune_cache *c);
 
-/* Everything that the choice depends on as lines of text, from `p`: version, device, libraries,
- * precision, size, rows, and the network's signature. */
-status tune_cache_key(const plan_request *request, const cover_request *cover, pool *p,
-                      char **key) STATUS_MUST_CHECK;
+/* The choice that is kept: *count works from `p`, which cover the network. *count is 0 where there
+ * is none. Fails only for want of memory. */
+status tune_cache_load(const tune_cache *c, pool *p, work **works, int *count) STATUS_MUST_CHECK;
 
-/* The choice kept under the key: *count works from `p`, whole and valid for the network. *count is
- * 0 where there is none, or a stale or damaged one. Fails only for want of memory. */
-status tune_cache_load(const char *folder, const char *key, const plan_request *request,
-                       const cover_request *cover, pool *p, work **works,
-                       int *count) STATUS_MUST_CHECK;
-
-/* Keeps it. Where the folder cannot be written, it is not kept, and that is no error. */
-void tune_cache_save(const char *folder, const char *key, const work *works, int count);
+/* Keeps it; STATUS_FILE with the sentence where that cannot be. */
+status tune_cache_save(const tune_cache *c, const work *works, int count) STATUS_MUST_CHECK;
 
 #endif

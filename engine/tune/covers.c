@@ -80,16 +80,6 @@ int whole_is_same(const whole *a, const whole *b)
     return 1;
 }
 
-const tune_way *tune_way_of(const tuner *t, const work *w)
-{
-    const tune_site *site = tune_site_at(t, w->first, w->count);
-    for (size_t i = 0; i < t->way_count; i++)
-        if (&t->sites[t->ways[i].site] == site && t->ways[i].row == w->row &&
-            t->ways[i].variant == w->variant)
-            return &t->ways[i];
-    return NULL;
-}
-
 double whole_expected_us(const chooser *c, const whole *w)
 {
     double sum = 0;

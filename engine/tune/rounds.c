@@ -5,7 +5,7 @@
  * give every way one place; the next ones the best of each site all of its places. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "engine/tune/ways.h"
 
@@ -13,6 +13,7 @@ enum {
     WARM_UP = 2,
     SURVEY_FRAMES = 5,
     FINAL_FRAMES = 15,
+    MOST_FRAMES = FINAL_FRAMES,
     MOST_FINALISTS = 3,
     MOST_ROUNDS = 2000,
     FINAL_SECONDS = 1 /* of its own: the finalists are timed whatever the survey took */
@@ -36,10 +37,9 @@ typedef struct lineup {
 static tune_way *next_waiting(const tuner *t, const tune_site *site, const row *row)
 {
     tune_way *next = NULL;
-    for (size_t i = 0; i < t->way_count; i++) {
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++) {
         tune_way *way = &t->ways[i];
-        if (!way->waits || way->row != row || &t->sites[way->site] != site) continue;
-        if (!next || way->us < next->us) next = way;
+        if (way->waits && way->row == row && (!next || way->us < next->us)) next = way;
     }
     return next;
 }
@@ -94,21 +94,19 @@ static status compose(lineup *r, int *placed)
 
 /* ---- how long -------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
+/* At least one frame, and up to MOST_FRAMES while it is not late: *frames.
+ * samples[work * MOST_FRAMES + frame] */
+static status run_frames(tuner *t, slot *s, int wanted, double *samples, int *frames)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* samples[work * frames + frame] */
-static status run_frames(tuner *t, slot *s, int frames, double *samples)
-{
-    device *d = t->request->device;
-    for (int f = -WARM_UP; f < frames; f++) {
+    device *d = t->request.device;
+    *frames = 0;
+    for (int f = -WARM_UP; f < wanted && !(*frames && tune_is_late(t)); f++) {
         TRY(d->calls->launch(d, s));
         TRY(d->calls->wait(d, s));
-        for (int i = 0; f >= 0 && i < s->plan->work_count; i++)
-            samples[i * frames + f] = s->microseconds[i];
+        if (f < 0) continue;
+        for (int i = 0; i < s->plan->work_count; i++)
+            samples[i * MOST_FRAMES + f] = s->microseconds[i];
+        ++*frames;
     }
     return STATUS_OK;
 }
@@ -123,9 +121,7 @@ static void take_times(lineup *r, int frames, double *samples)
         int places = 0;
         for (int k = i; k < r->work_count; k++) {
             if (r->way_of[k] != way) continue;
-            double *mine = samples + k * frames;
-            qsort(mine, (size_t)frames, sizeof *mine, by_value);
-            sum += mine[frames / 2];
+            sum += tune_median(samples + k * MOST_FRAMES, frames);
             places++;
             r->way_of[k] = NULL;
         }
@@ -133,14 +129,15 @@ static void take_times(lineup *r, int frames, double *samples)
     }
 }
 
-static status time_round(lineup *r, int frames)
+static status time_round(lineup *r, int wanted)
 {
+    int frames;
     plan *p = NULL;
     slot *s = NULL;
-    double *samples = pool_array(r->pool, (size_t)r->work_count * (size_t)frames, sizeof *samples);
+    double *samples = pool_array(r->pool, (size_t)r->work_count * MOST_FRAMES, sizeof *samples);
     if (!samples) return STATUS_MEMORY;
     status code = tune_build(r->t, r->works, r->work_count, 1, &p, &s);
-    if (code == STATUS_OK) code = run_frames(r->t, s, frames, samples);
+    if (code == STATUS_OK) code = run_frames(r->t, s, wanted, samples, &frames);
     if (code == STATUS_OK) take_times(r, frames, samples);
     slot_free(&s);
     plan_free(&p);
@@ -170,7 +167,7 @@ static status play_all(tuner *t, const char *doing, int everywhere, int frames)
 {
     int total = count_waiting(t), placed = 1;
     for (int i = 0; i < MOST_ROUNDS && placed && count_waiting(t); i++) {
-        if (tune_now() > t->deadline) break;
+        if (tune_is_late(t)) break;
         tune_progress(t, doing, total - count_waiting(t), total);
         TRY(play(t, everywhere, frames, &placed));
     }
@@ -183,10 +180,10 @@ static status play_all(tuner *t, const char *doing, int everywhere, int frames)
 static int faster_than(const tuner *t, const tune_way *way, const row *row)
 {
     int count = 0;
-    for (size_t i = 0; i < t->way_count; i++) {
+    const tune_site *site = &t->sites[way->site];
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++) {
         const tune_way *other = &t->ways[i];
-        count += other->site == way->site && other->state == WAY_FIT &&
-                 (!row || other->row == row) &&
+        count += other->state == WAY_FIT && (!row || other->row == row) &&
                  (other->us < way->us || (other->us == way->us && other < way));
     }
     return count;
@@ -216,26 +213,31 @@ static void call_finalists(tuner *t)
     }
 }
 
+/* The fit way of the site that so many are faster than; NULL: none. */
+static const tune_way *way_of_rank(const tuner *t, const tune_site *site, int rank)
+{
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++)
+        if (t->ways[i].state == WAY_FIT && faster_than(t, &t->ways[i], NULL) == rank)
+            return &t->ways[i];
+    return NULL;
+}
+
 /* The fastest ways of each site, one line a site. */
 static void tell_times(const tuner *t)
 {
     enum { SHOWN = 8, LINE = 400 };
     for (size_t s = 0; t->settings->report && s < t->site_count; s++) {
-        char line[LINE];
-        int length = 0;
-        for (int rank = 0; rank < SHOWN; rank++)
-            for (size_t i = 0; i < t->way_count; i++) {
-                const tune_way *way = &t->ways[i];
-                if (way->site != (int)s || way->state != WAY_FIT ||
-                    faster_than(t, way, NULL) != rank)
-                    continue;
-                int room = LINE - length;
-                int wrote = snprintf(line + length, (size_t)room, "%s%s/%d %.2f", rank ? ", " : "",
-                                     way->row->name, way->variant, way->us);
-                if (wrote > 0 && wrote < room) length += wrote;
-            }
-        tune_tell(t, "site  step %3d, %d long, %d places: %.*s", t->sites[s].firsts[0],
-                  t->sites[s].count, t->sites[s].place_count, length, line);
+        const tune_site *site = &t->sites[s];
+        const tune_way *way;
+        char line[LINE] = "";
+        size_t length = 0;
+        for (int rank = 0; rank < SHOWN && (way = way_of_rank(t, site, rank)); rank++) {
+            snprintf(line + length, LINE - length, "%s%s/%d %.2f", rank ? ", " : "", way->row->name,
+                     way->variant, way->us);
+            length = strlen(line);
+        }
+        tune_tell(t, "site  step %3d, %d long, %d places: %s", site->firsts[0], site->count,
+                  site->place_count, line);
     }
 }
 
@@ -243,11 +245,9 @@ status tune_time_ways(tuner *t)
 {
     call_all(t);
     TRY(play_all(t, "timing", 0, SURVEY_FRAMES));
-    for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
     call_finalists(t);
-    t->deadline += FINAL_SECONDS;
+    t->deadline = fmax(t->deadline, tune_now()) + FINAL_SECONDS;
     TRY(play_all(t, "timing the best", 1, FINAL_FRAMES));
-    for (size_t i = 0; i < t->way_count; i++) t->ways[i].waits = 0;
     tell_times(t);
     return STATUS_OK;
 }

@@ -9,6 +9,9 @@ enum { RUNS = 3 };
 
 #define SPARE_BYTES ((size_t)256 << 20)
 
+/* Of the time for trying: until then each row's own choice is tried, whatever the others took. */
+static const double own_share = 1.5;
+
 /* ---- the stage ------------------------------------------------------------------------------- */
 
 /* Plain rows first, then single steps by their estimates: a run of steps computed as one would
@@ -39,7 +42,7 @@ static size_t longest_tensor(const network *net)
 
 static status fill_poison(tuner *t, size_t bytes)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     int count = (int)(bytes / sizeof(float)) + (bytes % sizeof(float) > 0);
     float *nothing = heap_array((size_t)count, sizeof *nothing);
     if (!nothing) return STATUS_MEMORY;
@@ -57,9 +60,8 @@ static status fill_poison(tuner *t, size_t bytes)
 
 static status open_stage(tuner *t)
 {
-    device *d = t->request->device;
-    plan_request request = *t->request;
-    request.packs = t->packs;
+    device *d = t->request.device;
+    plan_request request = t->request;
     request.keep_all = 1;
     request.choose = choose_plain;
     request.spare_bytes = SPARE_BYTES;
@@ -74,7 +76,7 @@ static status open_stage(tuner *t)
 
 void tune_leave_stage(tuner *t)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     for (size_t i = 0; i < t->way_count; i++) {
         tune_way *way = &t->ways[i];
         if (way->tried.row && way->row->release) way->row->release(&way->tried);
@@ -91,7 +93,7 @@ void tune_leave_stage(tuner *t)
 
 static status copy(tuner *t, int number, void *from, void *to)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     const tensor *like = &t->stage->net.tensors[number];
     view source = view_dense(from, like->type, like->dims, d->kind == DEVICE_CUDA);
     view target = view_dense(to, like->type, like->dims, d->kind == DEVICE_CUDA);
@@ -107,7 +109,7 @@ static void *place_of(const tuner *t, int number)
 static double limit_of(const tuner *t, const tune_way *way)
 {
     const network *net = &t->stage->net;
-    int loose = t->request->precision == PRECISION_TF32;
+    int loose = t->request.precision == PRECISION_TF32;
     for (int i = way->tried.first; i < way->tried.first + way->tried.count; i++) {
         const step *s = &net->steps[i];
         for (int k = 0; k < s->input_count; k++)
@@ -122,7 +124,7 @@ static double limit_of(const tuner *t, const tune_way *way)
  * nothing new of one that is far too slow. */
 static status run_way(tuner *t, tune_way *way, double limit_us)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     int last = way->tried.first + way->tried.count - 1, at = t->stage->work_of[last];
     work plain = t->stage->works[at];
     way->tried.workspace = t->stage->spare;
@@ -169,7 +171,7 @@ static double compare_poses(const tuner *t, const results *want)
 
 static status compare(tuner *t, int output, const results *poses, double *worst)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     if (output < 0) {
         *worst = compare_poses(t, poses);
         return STATUS_OK;
@@ -179,78 +181,94 @@ static status compare(tuner *t, int output, const results *poses, double *worst)
                              worst);
 }
 
-static void put_out(tuner *t, tune_way *way, const char *why)
+/* Not to be looked at any further. Of ways that the device does not have nothing is said. */
+static void put_out(const tuner *t, tune_way *way, const char *why)
 {
     way->state = WAY_OUT;
-    tune_tell(t, "out   %-27s way %3d  step %3d  %s", way->row->name, way->variant,
-              t->sites[way->site].firsts[0], why);
+    if (why)
+        tune_tell(t, "out   %-27s way %3d  step %3d  %s", way->row->name, way->variant,
+                  t->sites[way->site].firsts[0], why);
 }
 
-static status try_way(tuner *t, tune_way *way, int output, const results *poses)
+/* A way that fails is out; only want of memory ends the tuning. */
+static status put_out_failed(const tuner *t, tune_way *way, status code)
+{
+    if (code == STATUS_MEMORY) return code;
+    put_out(t, way, code == STATUS_UNSUPPORTED ? NULL : fail_text());
+    return STATUS_OK;
+}
+
+static status prepare_way(tuner *t, tune_way *way)
 {
     const tune_site *site = &t->sites[way->site];
-    prepare_context context = {.precision = t->request->precision,
-                               .threads = t->request->threads,
-                               .packs = t->packs,
-                               .device = t->request->device->rows};
+    const prepare_context context = plan_prepare_context(&t->request);
     way->tried = (work){
         .row = way->row, .first = site->firsts[0], .count = site->count, .variant = way->variant};
     status code =
         way->row->prepare ? way->row->prepare(&context, &t->stage->net, &way->tried) : STATUS_OK;
-    if (code == STATUS_MEMORY) return code;
-    if (code == STATUS_UNSUPPORTED) {
-        way->state = WAY_OUT;
-        return STATUS_OK;
-    }
-    if (code != STATUS_OK) {
-        put_out(t, way, fail_text());
-        return STATUS_OK;
-    }
-    if (way->tried.workspace_bytes > SPARE_BYTES) {
-        put_out(t, way, "needs too much workspace");
-        return STATUS_OK;
-    }
-    if (output >= 0) TRY(copy(t, output, t->poison, place_of(t, output)));
-    if (output < 0) memset(t->slot->results, 0xff, t->slot->results_bytes);
-    double limit_us = tune_alone_limit(t, site);
-    code = run_way(t, way, limit_us);
-    if (code == STATUS_MEMORY) return code;
-    if (code != STATUS_OK) {
-        put_out(t, way, fail_text());
-        return STATUS_OK;
-    }
-    if (way->alone_us > limit_us) {
-        put_out(t, way, "is far too slow");
-        return STATUS_OK;
-    }
+    if (code != STATUS_OK) return put_out_failed(t, way, code);
+    if (way->tried.workspace_bytes > SPARE_BYTES) put_out(t, way, "needs too much workspace");
+    return STATUS_OK;
+}
+
+/* Where the way's results will be there is nothing that could pass for them. */
+static status compute_way(tuner *t, tune_way *way, int output)
+{
+    if (output >= 0)
+        TRY(copy(t, output, t->poison, place_of(t, output)));
+    else
+        memset(t->slot->results, 0xff, t->slot->results_bytes);
+    double limit_us = tune_alone_limit(t, &t->sites[way->site]);
+    status code = run_way(t, way, limit_us);
+    if (code != STATUS_OK) return put_out_failed(t, way, code);
+    if (way->alone_us > limit_us) put_out(t, way, "is far too slow");
+    return STATUS_OK;
+}
+
+static status check_way(tuner *t, tune_way *way, int output, const results *poses)
+{
     double worst;
     TRY(compare(t, output, poses, &worst));
     way->state = worst <= limit_of(t, way) ? WAY_FIT : WAY_OUT;
     way->us = way->alone_us;
     tune_tell(t, "%s %-27s way %3d  step %3d  error %8.2e  %8.1f us",
               way->state == WAY_FIT ? "fit  " : "WRONG", way->row->name, way->variant,
-              site->firsts[0], worst, way->alone_us);
+              t->sites[way->site].firsts[0], worst, way->alone_us);
+    return STATUS_OK;
+}
+
+static status try_way(tuner *t, tune_way *way, int output, const results *poses)
+{
+    TRY(prepare_way(t, way));
+    if (way->state != WAY_OUT) TRY(compute_way(t, way, output));
+    if (way->state != WAY_OUT) TRY(check_way(t, way, output, poses));
     return STATUS_OK;
 }
 
 /* ---- all ways -------------------------------------------------------------------------------- */
 
+/* What is tried when: everything before a site's share of the time is over, then each row's own
+ * choice, then only what is needed. */
+typedef struct time_table {
+    double all_until, own_until;
+} time_table;
+
 /* Rows offer what they think best first. */
-static tune_way *next_new(const tuner *t, int site)
+static tune_way *next_new(const tuner *t, const tune_site *site, const time_table *times)
 {
     tune_way *next = NULL;
-    for (size_t i = 0; i < t->way_count; i++) {
+    double now = tune_now();
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++) {
         tune_way *way = &t->ways[i];
-        if (way->site == site && way->state == WAY_NEW && (!next || way->variant < next->variant))
-            next = way;
+        if (way->state != WAY_NEW || (next && next->variant <= way->variant)) continue;
+        if (way->needed || now < (way->variant ? times->all_until : times->own_until)) next = way;
     }
     return next;
 }
 
 /* The plain values are put aside, and back when every way has had its turn. */
-static status try_site(tuner *t, int index, double until)
+static status try_site(tuner *t, const tune_site *site, const time_table *times)
 {
-    const tune_site *site = &t->sites[index];
     const step *last = &t->stage->net.steps[site->firsts[0] + site->count - 1];
     results poses = {NULL, t->slot->results_bytes};
     if (last->output < 0) {
@@ -259,20 +277,42 @@ static status try_site(tuner *t, int index, double until)
         memcpy(poses.bytes, t->slot->results, poses.count);
     } else
         TRY(copy(t, last->output, place_of(t, last->output), t->want));
-    for (tune_way *way; (way = next_new(t, index)) && (!way->variant || tune_now() < until);)
+    for (tune_way *way; (way = next_new(t, site, times));)
         TRY(try_way(t, way, last->output, &poses));
     if (last->output >= 0) TRY(copy(t, last->output, t->want, place_of(t, last->output)));
+    return STATUS_OK;
+}
+
+static void need(const tuner *t, const work *works, int count)
+{
+    for (int i = 0; i < count; i++) {
+        tune_way *way = tune_way_of(t, &works[i]);
+        if (way) way->needed = 1;
+    }
+}
+
+/* What the stage is made of is right by definition, and what the rows' estimates choose is what
+ * there would be without a tuner. */
+static status find_needed(tuner *t)
+{
+    work *works;
+    int count;
+    TRY(cover_find(t->cover, t->pool, &works, &count));
+    need(t, works, count);
+    need(t, t->stage->works, t->stage->work_count);
     return STATUS_OK;
 }
 
 status tune_try_ways(tuner *t)
 {
     TRY(open_stage(t));
-    double start = tune_now();
+    TRY(find_needed(t));
+    double start = tune_now(), time = t->deadline - start;
     for (size_t i = 0; i < t->site_count; i++) {
         tune_progress(t, "trying", (int)i, (int)t->site_count);
         double share = (double)(i + 1) / (double)t->site_count;
-        TRY(try_site(t, (int)i, start + (t->deadline - start) * share));
+        const time_table times = {start + time * share, start + time * own_share};
+        TRY(try_site(t, &t->sites[i], &times));
     }
     return STATUS_OK;
 }

@@ -31,12 +31,12 @@ static void draw(unsigned char *pixels)
 
 static status run_tuner(tuner *t, pool *p, work **works, int *count)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     pack_memory memory = device_pack_memory(d);
     double start = tune_now();
     t->deadline = start + try_until;
     TRY(pool_new(&t->pool));
-    TRY(pack_cache_new(&memory, &t->packs));
+    TRY(pack_cache_new(&memory, &t->request.packs));
     TRY(d->calls->allocate_pinned(d, TUNE_PICTURE_BYTES, &t->picture));
     draw(t->picture);
     TRY(tune_list_ways(t));
@@ -54,27 +54,42 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
 
 static void leave(tuner *t)
 {
-    device *d = t->request->device;
+    device *d = t->request.device;
     tune_leave_stage(t);
     if (t->picture) d->calls->release_pinned(d, t->picture);
     free(t->sites);
     free(t->ways);
-    pack_cache_free(&t->packs);
+    pack_cache_free(&t->request.packs);
     pool_free(&t->pool);
 }
 
-static status tune_and_keep(tuning *settings, const plan_request *request,
-                            const cover_request *cover, const char *key, pool *p, work **works,
+/* A choice that cannot be kept is no failure; nor is what some ways failed with. */
+static void keep(const tuner *t, const tune_cache *cache, const work *works, int count)
+{
+    if (tune_cache_save(cache, works, count) != STATUS_OK)
+        tune_tell(t, "the choice is not kept: %s", fail_text());
+    fail_clear();
+}
+
+static status tune_and_keep(tuning *settings, const tune_cache *cache, pool *p, work **works,
                             int *count)
 {
-    plan_request without = *request; /* plans of the tuner say themselves what computes them */
-    without.choose = NULL;
-    tuner t = {.settings = settings, .request = &without, .cover = cover};
+    tuner t = {.settings = settings, .request = *cache->request, .cover = cache->cover};
+    t.request.choose = NULL; /* plans of the tuner say themselves what computes them */
+    t.request.packs = NULL;
     status code = run_tuner(&t, p, works, count);
     leave(&t);
-    if (code == STATUS_OK && settings->folder)
-        tune_cache_save(settings->folder, key, *works, *count);
+    if (code == STATUS_OK) keep(&t, cache, *works, *count);
     return code;
+}
+
+static status load_or_tune(tuning *settings, const tune_cache *cache, pool *p, work **works,
+                           int *count)
+{
+    *count = 0;
+    if (settings->mode != TUNE_AGAIN) TRY(tune_cache_load(cache, p, works, count));
+    settings->from_cache = *count > 0;
+    return *count ? STATUS_OK : tune_and_keep(settings, cache, p, works, count);
 }
 
 status tune_choose(void *user, const plan_request *request, const cover_request *cover, pool *p,
@@ -85,12 +100,9 @@ status tune_choose(void *user, const plan_request *request, const cover_request 
     if (settings->mode == TUNE_OFF ||
         (settings->mode == TUNE_AUTO && request->device->kind != DEVICE_CUDA))
         return cover_find(cover, p, works, count);
-    char *key;
-    TRY(tune_cache_key(request, cover, p, &key));
-    *count = 0;
-    if (settings->folder && settings->mode != TUNE_AGAIN)
-        TRY(tune_cache_load(settings->folder, key, request, cover, p, works, count));
-    settings->from_cache = *count > 0;
-    if (*count) return STATUS_OK;
-    return tune_and_keep(settings, request, cover, key, p, works, count);
+    tune_cache cache;
+    status code = tune_cache_open(&cache, settings->folder, request, cover);
+    if (code == STATUS_OK) code = load_or_tune(settings, &cache, p, works, count);
+    tune_cache_close(&cache);
+    return code;
 }

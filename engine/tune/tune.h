@@ -5,7 +5,7 @@
  *   rounds.c  ways timed in the place where they would stand, many at once
  *   covers.c  the cheapest cover by what was measured, and covers with one way forced
  *   whole.c   the cheapest cover's runners-up in the whole network
- *   cache.c   choices kept on disk
+ *   cache.c   choices kept on disk; cache_file.c, the folder and the files
  *   tune.c    all of it as a plan_choose
  *
  * A plan that is to be tuned is made with

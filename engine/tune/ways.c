@@ -9,22 +9,13 @@
 
 /* ---- listing --------------------------------------------------------------------------------- */
 
-static prepare_context context_of(const tuner *t)
-{
-    return (prepare_context){.precision = t->request->precision,
-                             .threads = t->request->threads,
-                             .packs = t->packs,
-                             .device = t->request->device->rows};
-}
-
-static status add_place(tuner *t, int first, int count, int *index)
+static status add_place(tuner *t, int first, int count)
 {
     uint64_t signature = signature_of(t->cover->net, first, count);
     size_t at = 0;
     while (at < t->site_count &&
            (t->sites[at].signature != signature || t->sites[at].count != count))
         at++;
-    *index = (int)at;
     if (at == t->site_count) {
         TRY(heap_grow((void **)&t->sites, &t->site_room, at + 1, sizeof *t->sites));
         t->sites[at] = (tune_site){.signature = signature, .count = count};
@@ -38,23 +29,18 @@ static status add_place(tuner *t, int first, int count, int *index)
     return STATUS_OK;
 }
 
-static int is_listed(const tuner *t, int site, const row *row)
+/* The row's ways at site `index`, whose first place tells for all. */
+static status add_ways(tuner *t, int index, const row *row)
 {
-    for (size_t i = 0; i < t->way_count; i++)
-        if (t->ways[i].site == site && t->ways[i].row == row) return 1;
-    return 0;
-}
-
-static status add_ways(tuner *t, int site, const row *row, int first, int count)
-{
-    if (is_listed(t, site, row)) return STATUS_OK;
-    prepare_context context = context_of(t);
-    work w = {.row = row, .first = first, .count = count};
-    int variants = row->variants ? row->variants(&context, t->cover->net, &w) : 1;
-    if (variants > TUNE_MAX_VARIANTS) variants = TUNE_MAX_VARIANTS;
-    for (int v = 0; v < variants; v++) {
+    tune_site *site = &t->sites[index];
+    const prepare_context context = plan_prepare_context(&t->request);
+    const work w = {.row = row, .first = site->firsts[0], .count = site->count};
+    int count = work_ways(&context, t->cover->net, &w);
+    if (count > TUNE_MAX_VARIANTS) count = TUNE_MAX_VARIANTS;
+    for (int v = 0; v < count; v++) {
         TRY(heap_grow((void **)&t->ways, &t->way_room, t->way_count + 1, sizeof *t->ways));
-        t->ways[t->way_count++] = (tune_way){.site = site, .row = row, .variant = v};
+        t->ways[t->way_count++] = (tune_way){.site = index, .row = row, .variant = v};
+        site->way_count++;
     }
     return STATUS_OK;
 }
@@ -65,11 +51,16 @@ status tune_list_ways(tuner *t)
     if (!t->last_readers) return STATUS_MEMORY;
     for (int first = 0; first < t->cover->net->step_count; first++)
         for (const row *const *r = t->cover->rows; *r; r++) {
-            int site, count = cover_span(t->cover, t->last_readers, *r, first);
-            if (!count) continue;
-            TRY(add_place(t, first, count, &site));
-            TRY(add_ways(t, site, *r, first, count));
+            int count = cover_span(t->cover, t->last_readers, *r, first);
+            if (count) TRY(add_place(t, first, count));
         }
+    for (size_t i = 0; i < t->site_count; i++) {
+        tune_site *site = &t->sites[i];
+        site->ways = t->way_count;
+        for (const row *const *r = t->cover->rows; *r; r++)
+            if (cover_span(t->cover, t->last_readers, *r, site->firsts[0]) == site->count)
+                TRY(add_ways(t, (int)i, *r));
+    }
     return STATUS_OK;
 }
 
@@ -88,23 +79,29 @@ const tune_site *tune_site_at(const tuner *t, int first, int count)
 tune_way *tune_best(const tuner *t, const tune_site *site, const row *row)
 {
     tune_way *best = NULL;
-    for (size_t i = 0; i < t->way_count; i++) {
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++) {
         tune_way *way = &t->ways[i];
-        if (&t->sites[way->site] != site || (row && way->row != row) || way->state != WAY_FIT)
-            continue;
+        if ((row && way->row != row) || way->state != WAY_FIT) continue;
         if (!best || way->us < best->us) best = way;
     }
     return best;
+}
+
+tune_way *tune_way_of(const tuner *t, const work *w)
+{
+    const tune_site *site = tune_site_at(t, w->first, w->count);
+    for (size_t i = site ? site->ways : 0; site && i < site->ways + site->way_count; i++)
+        if (t->ways[i].row == w->row && t->ways[i].variant == w->variant) return &t->ways[i];
+    return NULL;
 }
 
 double tune_alone_limit(const tuner *t, const tune_site *site)
 {
     static const double factor = 2.0, more_us = 10.0;
     double least = INFINITY;
-    for (size_t i = 0; i < t->way_count; i++) {
+    for (size_t i = site->ways; i < site->ways + site->way_count; i++) {
         const tune_way *way = &t->ways[i];
-        if (&t->sites[way->site] == site && way->state == WAY_FIT && way->alone_us < least)
-            least = way->alone_us;
+        if (way->state == WAY_FIT && way->alone_us < least) least = way->alone_us;
     }
     return least * factor + more_us;
 }
@@ -117,15 +114,14 @@ void tune_describe(const tuner *t, slot *s)
                                           .pitch = TUNE_PICTURE_WIDTH * 3,
                                           .format = PIXEL_RGB}};
     const decode_options options = {
-        .max_poses = t->request->max_poses, .score_threshold = 0.5f, .nms_radius = 20};
+        .max_poses = t->request.max_poses, .score_threshold = 0.5f, .nms_radius = 20};
     slot_describe(s, &image, 1, &options);
 }
 
 status tune_build(tuner *t, const work *works, int count, int profile, plan **p, slot **s)
 {
     plan like = {.works = (work *)(uintptr_t)works, .work_count = count};
-    plan_request request = *t->request;
-    request.packs = t->packs;
+    plan_request request = t->request;
     request.choose = plan_choose_same;
     request.choose_user = &like;
     *s = NULL;
@@ -140,6 +136,23 @@ double tune_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int tune_is_late(const tuner *t)
+{
+    return tune_now() > t->deadline;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double tune_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
 }
 
 void tune_tell(const tuner *t, const char *format, ...)

@@ -14,6 +14,8 @@ typedef struct tune_site {
     int count;       /* steps that are computed as one */
     int *firsts;     /* the places: first steps, ascending */
     int place_count; /* at least 1 */
+    size_t ways;     /* its first one; they stand side by side, in the order of rows */
+    size_t way_count;
 } tune_site;
 
 typedef enum way_state {
@@ -28,6 +30,7 @@ typedef struct tune_way {
     const row *row;
     int variant;
     way_state state;
+    int needed;      /* is tried however late it is */
     int waits;       /* is still to be timed */
     double alone_us; /* on the stage, with weights hot in the caches */
     double us;       /* in its place in the network; until timed, alone_us */
@@ -37,17 +40,16 @@ typedef struct tune_way {
 
 typedef struct tuner {
     tuning *settings;
-    const plan_request *request;
+    plan_request request; /* of plans of its own; weights of ways only tried go with the tuner */
     const cover_request *cover;
     pool *pool;
-    pack_cache *packs; /* of ways that are only tried: dropped with the tuner */
     int *last_readers;
     tune_site *sites;
     size_t site_count, site_room;
     tune_way *ways;
     size_t way_count, way_room;
     void *picture;   /* pinned */
-    double deadline; /* seconds of the clock: when the phase under way stops looking further */
+    double deadline; /* of tune_now: when the phase under way stops looking further */
 
     /* The stage: a plan of plain rows whose tensors all hold the values of one frame. */
     plan *stage;
@@ -65,8 +67,8 @@ enum {
 /* Fills sites and ways with everything that rows offer. */
 status tune_list_ways(tuner *t) STATUS_MUST_CHECK;
 
-/* Tries the ways, each row's own choice in any case and the others in their rows' order as long as
- * there is time: state, alone_us. */
+/* Tries the ways as long as there is time, in their rows' order: state, alone_us. However late it
+ * is, what the rows' estimates choose is tried, and the plain rows, so that some cover is fit. */
 status tune_try_ways(tuner *t) STATUS_MUST_CHECK;
 
 /* Gives back what trying left. */
@@ -86,6 +88,9 @@ const tune_site *tune_site_at(const tuner *t, int first, int count);
 /* The fastest fit way of a row (NULL: any) at a site; NULL: none. */
 tune_way *tune_best(const tuner *t, const tune_site *site, const row *row);
 
+/* The way that a work is; NULL: it is not listed. */
+tune_way *tune_way_of(const tuner *t, const work *w);
+
 /* Microseconds alone on the stage above which a way of the site is not looked at any further: they
  * hold the cost of launching, so the bound is wide. */
 double tune_alone_limit(const tuner *t, const tune_site *site);
@@ -99,8 +104,13 @@ status tune_build(tuner *t, const work *works, int count, int profile, plan **p,
 /* The slot's frame is the tuner's picture. */
 void tune_describe(const tuner *t, slot *s);
 
-/* Seconds of a clock. */
+/* Seconds of a clock that never jumps. */
 double tune_now(void);
+
+int tune_is_late(const tuner *t);
+
+/* The median of `count` values, which are sorted for it. */
+double tune_median(double *values, int count);
 
 /* A line for those who want to know, printf's way. */
 void tune_tell(const tuner *t, const char *format, ...) STATUS_FORMAT(2, 3);

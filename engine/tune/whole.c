@@ -2,7 +2,6 @@
  * network: only there does it show that a kernel starts early, or waits for a neighbour that does
  * not let it, and what its weights push out of the caches. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "engine/tune/whole.h"
 
@@ -35,7 +34,7 @@ static void leave(whole *w)
 
 static status measure(chooser *c, const whole *w, int samples, double *us)
 {
-    device *d = c->t->request->device;
+    device *d = c->t->request.device;
     return d->calls->measure(d, w->slot, samples, us);
 }
 
@@ -55,13 +54,8 @@ static void find_overhead(chooser *c, const whole *w)
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Both in turns: the other is better where it is so in all pairs but one, and by enough. */
+/* Both in turns: the other is better where it is so in all pairs but one, and by enough; and not
+ * where time is up before all are done. */
 static status compare_pairs(chooser *c, whole *best, whole *other, int *better)
 {
     double was[PAIRS], gains[PAIRS];
@@ -74,12 +68,12 @@ static status compare_pairs(chooser *c, whole *best, whole *other, int *better)
         gains[i] = was[i] - is;
         won += gains[i] > 0;
         if (i + 1 == EARLY_PAIRS && won < EARLY_PAIRS - 1) return STATUS_OK;
+        if (tune_is_late(c->t)) return STATUS_OK;
     }
-    qsort(was, PAIRS, sizeof *was, by_value);
-    qsort(gains, PAIRS, sizeof *gains, by_value);
-    best->us = was[PAIRS / 2];
-    other->us = best->us - gains[PAIRS / 2];
-    *better = won >= PAIRS - 1 && gains[PAIRS / 2] > gain_more_us + gain_factor * best->us;
+    double gain = tune_median(gains, PAIRS);
+    best->us = tune_median(was, PAIRS);
+    other->us = best->us - gain;
+    *better = won >= PAIRS - 1 && gain > gain_more_us + gain_factor * best->us;
     return STATUS_OK;
 }
 
@@ -152,7 +146,7 @@ static status sweep(chooser *c, whole *best, int number)
         TRY(measure(c, best, BEST_SAMPLES, &best->us));
         for (size_t i = 0; i < t->way_count; i++) {
             const tune_way *way = &t->ways[i];
-            if (tune_now() > t->deadline) return STATUS_OK;
+            if (tune_is_late(t)) return STATUS_OK;
             if (way->site != s || !way->finalist || (number && c->lost_us[i] > near_us)) continue;
             TRY(try_way(c, best, way));
         }
@@ -163,7 +157,7 @@ static status sweep(chooser *c, whole *best, int number)
 /* Again while it helps: a way may be good only beside another. */
 static status improve(chooser *c, whole *best)
 {
-    for (int i = 0; i < SWEEPS && tune_now() < c->t->deadline; i++) {
+    for (int i = 0; i < SWEEPS && !tune_is_late(c->t); i++) {
         c->trials = c->taken = 0;
         TRY(sweep(c, best, i));
         tune_tell(c->t, "sweep %d: network %.1f us, %d of %d trials taken", i + 1, best->us,

@@ -37,7 +37,4 @@ int whole_is_same(const whole *a, const whole *b);
 /* By what was measured in marked frames. */
 double whole_expected_us(const chooser *c, const whole *w);
 
-/* The way that a work is. */
-const tune_way *tune_way_of(const tuner *t, const work *w);
-
 #endif

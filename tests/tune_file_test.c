@@ -1,0 +1,133 @@
+/* The files that choices are kept in: where, who may read them, several writers at once, and what
+ * is said where they cannot be written. */
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "tests/tune_make.h"
+
+enum { TEXT_BYTES = 4096, WRITERS = 4, WRITES = 50, SIZE = 17 };
+
+static void hear(void *user, const char *text, int done, int total)
+{
+    (void)done;
+    if (!total && strstr(text, "not kept")) snprintf(user, PATH_BYTES, "%s", text);
+}
+
+/* No error, but who asks why every open takes so long is told. */
+Test(tune_file, a_folder_that_cannot_be_written_is_no_error)
+{
+    bench b = open_bench();
+    char said[PATH_BYTES], file[PATH_BYTES], below[PATH_BYTES], longest[TUNE_PATH_BYTES + 8];
+    snprintf(file, sizeof file, "%.400s/file", b.folder);
+    snprintf(below, sizeof below, "%.400s/file/below", b.folder);
+    write_all(file, "x", 1);
+    memset(longest, 'x', sizeof longest);
+    longest[0] = '/';
+    longest[sizeof longest - 1] = '\0';
+    const char *const folders[] = {"/proc/nowhere/at/all", below, "", NULL, longest, longest + 7};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        tuning t = {.mode = TUNE_ON, .folder = folders[i], .report = hear, .report_user = said};
+        *said = '\0';
+        fail_clear();
+        expect_rows(&b, good_rows, &t, SIZE, best);
+        cr_assert_str_neq(said, "", "%zu", i);
+        cr_assert_str_eq(fail_text(), "");
+    }
+    close_bench(&b);
+}
+
+/* As many folders on the way as there need be, each for the user alone. */
+Test(tune_file, folders_are_made)
+{
+    bench b = open_bench();
+    char inner[PATH_BYTES], outer[PATH_BYTES];
+    snprintf(outer, sizeof outer, "%.400s/a", b.folder);
+    snprintf(inner, sizeof inner, "%.400s/a/b", b.folder);
+    tuning t = {.mode = TUNE_ON, .folder = inner};
+    expect_rows(&b, good_rows, &t, SIZE, best);
+    struct stat about;
+    char path[PATH_BYTES];
+    cr_assert_eq(list_files(inner, path), 1);
+    cr_assert_eq(stat(outer, &about), 0);
+    cr_assert_eq(about.st_mode & 0777, 0700);
+    cr_assert_eq(stat(path, &about), 0);
+    cr_assert_eq(about.st_mode & 0777, 0600);
+    cr_assert_eq(remove(path), 0);
+    cr_assert_eq(rmdir(inner), 0);
+    close_bench(&b);
+}
+
+Test(tune_file, the_folder_is_the_wish_or_the_users)
+{
+    char path[TUNE_PATH_BYTES];
+    setenv("POSENET_CACHE", "/kept", 1);
+    setenv("XDG_CACHE_HOME", "/base", 1);
+    setenv("HOME", "/home/one", 1);
+    tune_cache_folder("/wish", path);
+    cr_assert_str_eq(path, "/wish");
+    tune_cache_folder(NULL, path);
+    cr_assert_str_eq(path, "/kept");
+    setenv("POSENET_CACHE", "", 1);
+    tune_cache_folder(NULL, path);
+    cr_assert_str_eq(path, "");
+    unsetenv("POSENET_CACHE");
+    tune_cache_folder(NULL, path);
+    cr_assert_str_eq(path, "/base/posenet");
+    setenv("XDG_CACHE_HOME", "relative", 1); /* to be ignored, say the rules */
+    tune_cache_folder(NULL, path);
+    cr_assert_str_eq(path, "/home/one/.cache/posenet");
+    unsetenv("HOME");
+    tune_cache_folder(NULL, path);
+    cr_assert_str_eq(path, "");
+}
+
+typedef struct writer {
+    const char *path;
+    char letter;
+} writer;
+
+static void *write_often(void *user)
+{
+    const writer *w = user;
+    char text[TEXT_BYTES];
+    memset(text, w->letter, sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < WRITES; i++)
+        if (tune_file_write(w->path, text) != STATUS_OK) return user;
+    return NULL;
+}
+
+/* Whoever reads meanwhile sees one writer's whole file, and nothing is left beside it. */
+Test(tune_file, writers_do_not_disturb_each_other)
+{
+    bench b = open_bench();
+    pthread_t threads[WRITERS];
+    writer writers[WRITERS];
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%.400s/shared", b.folder);
+    cr_assert_eq(tune_file_write(path, "first"), STATUS_OK);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (writer){path, (char)('a' + i)};
+        cr_assert_eq(pthread_create(&threads[i], NULL, write_often, &writers[i]), 0);
+    }
+    pool *p;
+    cr_assert_eq(pool_new(&p), STATUS_OK);
+    for (int i = 0; i < WRITES; i++) {
+        char *text;
+        cr_assert_eq(tune_file_read(path, p, &text), STATUS_OK);
+        cr_assert_not_null(text);
+        size_t length = strlen(text);
+        cr_assert(length == TEXT_BYTES - 1 ? strspn(text, (char[]){*text, '\0'}) == length
+                                           : strcmp(text, "first") == 0);
+    }
+    pool_free(&p);
+    for (int i = 0; i < WRITERS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+    }
+    cr_assert_eq(list_files(b.folder, NULL), 1);
+    cr_assert_eq(remove(path), 0);
+    close_bench(&b);
+}
