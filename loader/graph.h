@@ -200,7 +200,7 @@ status graph_element_count(const int64_t *dims, int rank, const char *what,
 /* "Conv", "MaxPool", … */
 const char *graph_op_name(graph_op op);
 
-/* Reads an ONNX file (opset 7 to 21), external data included, or an ONNX model in memory (which may
+/* Reads an ONNX file (opset 7 to 28), external data included, or an ONNX model in memory (which may
  * have no external data). Refuses, in one sentence, whatever is damaged or outside the operators
  * above. */
 status onnx_read_file(const char *path, graph **out) STATUS_MUST_CHECK;

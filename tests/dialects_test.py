@@ -25,7 +25,7 @@ CASES = (
     (dialects.tf2onnx_sizes, (11, 13, 17), ((65, 97), (33, 49)),
      {'binary': 3, 'conv': 4, 'resize': 1, 'concat': 1, 'permute': 2, 'copy': 2}),
     (dialects.unoptimized, (8, 13), ((65, 97), (81, 49)), {'binary': 3, 'conv': 10}),
-    (dialects.pytorch, (9, 11, 17, 21), ((65, 97), (97, 65)), {'binary': 2, 'conv': 9, 'max_pool': 1}),
+    (dialects.pytorch, (9, 11, 17, 21, 24), ((65, 97), (97, 65)), {'binary': 2, 'conv': 9, 'max_pool': 1}),
     (dialects.pytorch_upsample, (13, 17), ((65, 97),),
      {'binary': 3, 'conv': 4, 'resize': 2, 'slice': 5, 'activate': 1}),
     (dialects.keras2onnx, (8, 10, 12), ((65, 97), (81, 49)), {'binary': 2, 'conv': 5, 'max_pool': 1, 'pad': 1}),

@@ -1,4 +1,4 @@
-/* Operators of elements and shapes through opsets 7 to 21, as they arrive in the graph, and what is
+/* Operators of elements and shapes through opsets 7 to 28, as they arrive in the graph, and what is
  * refused. */
 #include "tests/onnx_expect.h"
 

@@ -1,4 +1,4 @@
-/* Convolution, pooling and resizing through opsets 7 to 21, as they arrive in the graph, and what
+/* Convolution, pooling and resizing through opsets 7 to 28, as they arrive in the graph, and what
  * is refused. */
 #include "tests/onnx_expect.h"
 
@@ -27,6 +27,10 @@ Test(windows, upsample_is_read_as_resize)
     graph_free(&g);
 
     EXPECT_REFUSED(one_node_model(8, "Upsample", "x", "y", &n), STATUS_MODEL, "scales are missing");
+    b = one_node_model(9, "Upsample", "x,s", "y", &n);
+    onnx_build_floats(b, "s", 1, DIMS(0), NULL);
+    EXPECT_REFUSED(b, STATUS_MODEL, "scales are empty");
+    EXPECT_REFUSED(one_node_model(9, "Relu", "x", "", &n), STATUS_MODEL, "its output has no name");
     EXPECT_REFUSED(one_node_model(10, "Upsample", "x", "y", &n), STATUS_UNSUPPORTED, "\"y_node\"",
                    "Upsample, opset 10", "not part of this opset");
 }

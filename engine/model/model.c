@@ -63,9 +63,13 @@ static status find_input(model *m)
     const value *v = &g->values[g->inputs[0]];
     int rank, axis_of[AXES];
     TRY(lower_input_axes(g, 0, &rank, axis_of));
-    if (rank != AXES || v->type != ELEMENT_REAL)
-        return fail(STATUS_MODEL, "%s: input '%s' is no batch of pictures (rank 4, real)",
-                    g->source, v->name);
+    if (v->type != ELEMENT_REAL)
+        return fail(STATUS_UNSUPPORTED,
+                    "%s: input '%s' takes integers; only float inputs are supported", g->source,
+                    v->name);
+    if (rank != AXES)
+        return fail(STATUS_MODEL, "%s: input '%s' is no batch of pictures (it has rank %d, not 4)",
+                    g->source, v->name, rank);
     m->input_nchw = axis_of[1] == AXIS_C;
     if (v->rank != AXES) return STATUS_OK;
     if (v->dims[1] == 3 && v->dims[3] != 3) m->input_nchw = 1;

@@ -38,7 +38,8 @@ status read_cast(node_draft *d)
     if (!attribute_given(&d->attributes, "to"))
         return place_fail(&d->place, STATUS_MODEL, "to is missing");
     TRY(attribute_int(&d->attributes, "to", 0, &to));
-    attribute_ignore(&d->attributes, "saturate"); /* of 8-bit floats alone */
+    attribute_ignore(&d->attributes, "saturate"); /* both of 8-bit floats alone */
+    attribute_ignore(&d->attributes, "round_mode");
     if (to < 0 || to > INT32_MAX)
         return place_fail(&d->place, STATUS_MODEL, "to is %lld", (long long)to);
     if (is_narrow(to))

@@ -37,6 +37,9 @@ static status read_old(node_draft *d)
     rule->rounding = RESIZE_FLOOR;
     if (d->input_count == 2) draft_set_input(d, INPUT_SCALES, d->inputs[1]);
     d->inputs[INPUT_ROI] = GRAPH_ABSENT;
+    const constant *scales = draft_constant(d, INPUT_SCALES);
+    if (scales && scales->count == 0)
+        return place_fail(&d->place, STATUS_MODEL, "scales are empty");
     return STATUS_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "loader/onnx/constant.h"
 #include "loader/onnx/operators.h"
 
-enum { OPSET_OLDEST = 7, OPSET_NEWEST = 21 };
+enum { OPSET_OLDEST = 7, OPSET_NEWEST = 28 };
 
 typedef struct reader {
     graph *g;
@@ -120,7 +120,9 @@ static status read_shape_of(const reader *r, const char *name, const Onnx__Tenso
     v->rank = (int)shape->n_dim;
     for (int i = 0; i < v->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *d = shape->dim[i];
-        int given = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        /* Some exporters, Paddle's among them, write -1 for a dim that they leave open. */
+        int given = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
+                    d->dim_value != -1;
         v->dims[i] = given ? d->dim_value : GRAPH_UNKNOWN_DIM;
         known[i] = given ? d->dim_value : 1;
     }

@@ -7,7 +7,7 @@
 
 #include "loader/file_read.h"
 
-enum { OPSET_OLDEST = 7, OPSET_NEWEST = 21, FILE_MOST = 64 * 1024 * 1024 };
+enum { OPSET_OLDEST = 7, OPSET_NEWEST = 28, FILE_MOST = 64 * 1024 * 1024 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
