@@ -1,8 +1,10 @@
 /* The kernel check: every row of this build against the ref rows, over every case that it covers.
  * Test and stopwatch in one; see usage below. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "family.h"
 #include "timing.h"
@@ -75,6 +77,28 @@ static void tell_why(const options *o, int number, const char *why, tally *count
     counts->told[number] |= *why != '\0';
 }
 
+/* What is computed now, for a row that crashes: a covers that forgets a type is soon there. */
+static char under_way[256];
+
+static void name_crash(int number)
+{
+    ssize_t written = write(STDOUT_FILENO, under_way, strlen(under_way));
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void watch_crashes(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* it says more */
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], name_crash);
+#else
+    (void)name_crash;
+#endif
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 /* One way of a row on one case. */
 static status check_way(const options *o, const trial *t, const timing_case *c, const variant *v,
                         int row_number, int way, tally *counts)
@@ -90,6 +114,7 @@ static status check_way(const options *o, const trial *t, const timing_case *c, 
     }
     verdict judged;
     double microseconds = 0;
+    snprintf(under_way, sizeof under_way, "FAILED  %s %s, %s: crashed\n", r->name, v->name, name);
     TRY(trial_judge(t, r, way, v->precision, o->threads, &judged));
     if (judged.skipped) {
         counts->skipped++;
@@ -239,6 +264,7 @@ int main(int argc, char **argv)
     }
     tally counts = {0};
     status done;
+    watch_crashes();
     if (o.model.name) {
         o.model.filter = o.filter;
         o.model.threads = o.threads;
