@@ -15,6 +15,7 @@ export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name posenet.pc)")
 LD_LIBRARY_PATH=$(dirname "$(find "$prefix" -name 'libposenet.so')")
 export LD_LIBRARY_PATH
+find "$prefix/share/doc" -name LICENSE | grep -q . # which the licence itself asks for
 
 # ---- by pkg-config
 test "$(pkg-config --modversion posenet)" = "$("$prefix/bin/posenet" --version | cut -d' ' -f2)"

@@ -20,3 +20,5 @@ install(FILES ${CMAKE_BINARY_DIR}/posenet-config.cmake ${CMAKE_BINARY_DIR}/posen
 file(RELATIVE_PATH PREFIX_FROM_PC /${PC_DIR} /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/posenet.pc.in ${CMAKE_BINARY_DIR}/posenet.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/posenet.pc DESTINATION ${PC_DIR})
+
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
