@@ -91,3 +91,13 @@ with Checks() as check:
         check.good(*generate, '--seed', seed, 'model.json')
     check.bad('belongs to another model', *generate, 'other.json')
     check(not os.path.exists('other.json'), 'no second model')
+
+    # ---- outputs whose names do not tell, for every command that reads a model
+    check.good(*generate, '--nameless', 'nameless.onnx')
+    heads = ('--heads', 'fwd=output_2,bwd=output_3')
+    for command in (('run', here, '--model', 'nameless.onnx'), ('inspect', 'nameless.onnx'), ('validate', 'nameless.onnx')):
+        check.bad('--heads', *command, '--size', '65x65')
+        check.good(*command, '--size', '65x65', *heads)
+    check.bad('--heads', 'convert', 'nameless.onnx', 'named.onnx')
+    check.good('convert', 'nameless.onnx', 'named.onnx', *heads)
+    check.good('inspect', 'named.onnx', '--size', '65x65')

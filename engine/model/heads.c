@@ -74,8 +74,9 @@ static status find_named(const char *source, const head_candidate *outputs, int 
         if (!named_like(outputs[i].name, head) || !fits(&outputs[i], head)) continue;
         if (*found >= 0)
             return fail(STATUS_MODEL,
-                        "%s: outputs '%s' and '%s' both look like the %s: say which one is", source,
-                        outputs[*found].name, outputs[i].name, head_words[head]);
+                        "%s: outputs '%s' and '%s' both look like the %s: say which one is "
+                        "(settings.heads, --heads)",
+                        source, outputs[*found].name, outputs[i].name, head_words[head]);
         *found = i;
     }
     return STATUS_OK;
@@ -98,7 +99,7 @@ static status find_by_channels(const char *source, const head_candidate *outputs
         if (*found >= 0)
             return fail(STATUS_MODEL,
                         "%s: outputs '%s' and '%s' both have %d channels and names that do not "
-                        "tell which is the %s: say which one is",
+                        "tell which is the %s: say which one is (settings.heads, --heads)",
                         source, outputs[*found].name, outputs[i].name, decode_channels[head],
                         head_words[head]);
         *found = i;

@@ -85,8 +85,8 @@ status normalize_choose(const graph *g, posenet_normalize wish, normalization *o
         *out = NORMALIZE_RESNET;
     else
         return fail(STATUS_MODEL,
-                    "%s: neither a MobileNet nor a ResNet: say how pictures are normalised "
-                    "(mobilenet, resnet or none)",
+                    "%s: neither a MobileNet nor a ResNet: say how pixels become input "
+                    "(settings.normalize, --normalize)",
                     g->source);
     return STATUS_OK;
 }
