@@ -89,6 +89,13 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
         return reply;
     }
     double open_ms = 1e3 * (measure_now() - start);
+    int width, height;
+    posenet_get_input(s->engine, &width, &height, NULL, NULL);
+    if (width != settings.width || height != settings.height) {
+        snprintf(why, sizeof why, "no size of this network is %dx%d; %dx%d is one", settings.width,
+                 settings.height, width, height);
+        return self_failure(why);
+    }
     if (session_buffers(s)) return self_failure("out of memory");
     cJSON *reply = self_success();
     char version[NAME_BYTES];

@@ -88,9 +88,9 @@ int worker_start(runner *r, const bench_options *o)
 }
 
 /* Reads until a newline; the line without it, to be freed, or NULL. */
-static char *read_line(runner *r, int timeout_s)
+static char *read_line(runner *r)
 {
-    double end = measure_now() + timeout_s;
+    double end = measure_now() + r->timeout_s;
     for (;;) {
         char *newline = r->line ? memchr(r->line, '\n', r->line_bytes) : NULL;
         if (newline) {
@@ -111,7 +111,8 @@ static char *read_line(runner *r, int timeout_s)
         double left = end - measure_now();
         int ready = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
         if (ready < 0 && errno == EINTR) continue;
-        if (ready == 0) return snprintf(r->why, sizeof r->why, "no reply in %d s", timeout_s), NULL;
+        if (ready == 0)
+            return snprintf(r->why, sizeof r->why, "no reply in %d s", r->timeout_s), NULL;
         ssize_t got =
             read(r->from_child, r->line + r->line_bytes, r->line_capacity - r->line_bytes);
         if (got <= 0)
@@ -138,9 +139,9 @@ static int send_line(runner *r, cJSON *command)
     return 0;
 }
 
-static cJSON *read_reply(runner *r, int timeout_s)
+static cJSON *read_reply(runner *r)
 {
-    char *line = read_line(r, timeout_s);
+    char *line = read_line(r);
     if (!line) return NULL;
     cJSON *reply = cJSON_Parse(line);
     if (!reply) snprintf(r->why, sizeof r->why, "the worker wrote no JSON: %.200s", line);
@@ -181,7 +182,7 @@ static int end(runner *r, int patience_ms)
 /* A worker that fails to answer may still be at work, on the cores and the GPU of the others. */
 static cJSON *answer_of(runner *r)
 {
-    cJSON *reply = read_reply(r, r->timeout_s);
+    cJSON *reply = read_reply(r);
     int status = reply ? 0 : end(r, FALL_TIMEOUT_MS), by_signal = WIFSIGNALED(status);
     size_t length = strlen(r->why);
     if (status)
@@ -253,9 +254,9 @@ double worker_cpu_s(const runner *r)
 
 cJSON *worker_variants(const bench_options *o, const char *path, char why[WHY_BYTES])
 {
-    runner lister = {0};
+    runner lister = {.timeout_s = LIST_TIMEOUT_S};
     char *argv[] = {(char *)o->python, (char *)path, "--list", NULL};
-    cJSON *reply = spawn(&lister, argv) ? NULL : read_reply(&lister, LIST_TIMEOUT_S);
+    cJSON *reply = spawn(&lister, argv) ? NULL : answer_of(&lister);
     worker_stop(&lister);
     snprintf(why, WHY_BYTES, "%s", lister.why);
     return reply;
