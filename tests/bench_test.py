@@ -265,7 +265,7 @@ def check_targets(folder):
 def check_bad_usage(model):
     full = ["--json", "/dev/full", "--size", "65x65", "--rounds", 1, "--iterations", 1, "--only", "posenet-cpu"]
     for args in (["--size", "257"], ["--model", model, *full], ["--model", model, "--json", "/nowhere/a.json"],
-                 ["--model", model, "--precision", "fp17"], ["--model", model, "--size", "256x256"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
+                 ["--model", model, "--precision", "fp17"], ["--model", model, "--size", "256x256", "--only", "posenet-cpu"], ["--model"], ["--model", "/nowhere.onnx"], ["--rounds", "0"],
                  ["--model", model, "--only", "nobody"], ["--nonsense"],
                  ["--model", model, "--sweep", "colours"], ["--model", model, "--sweep", "sizes:0"],
                  ["--model", model, "--measure", "frame", "--frame", model], ["--measure", "dream"], []):
