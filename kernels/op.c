@@ -46,6 +46,16 @@ const char *op_name(op o)
     return (unsigned)o < OP_COUNT ? names[o] : "unknown";
 }
 
+activation *step_activation(const step *s)
+{
+    switch (s->op) {
+    case OP_CONV: return (activation *)&s->as.conv.act;
+    case OP_BINARY: return (activation *)&s->as.binary.act;
+    case OP_ACTIVATE: return (activation *)&s->as.act;
+    default: return NULL;
+    }
+}
+
 static int64_t window(const int kernel[2])
 {
     return (int64_t)kernel[0] * kernel[1];

@@ -357,6 +357,10 @@ int work_ways(const prepare_context *context, const network *net, const work *w)
 /* "conv", "max_pool", … */
 const char *op_name(op o);
 
+/* What is applied to a step's results last; NULL for an operation without activation. To be written
+ * to only where the step may be. */
+activation *step_activation(const step *s);
+
 /* Floating-point operations of a step (a multiply-add counts 2), and bytes it must at least move
  * (inputs, weights and output once each). For inspect, profile and the roofline. */
 int64_t step_flops(const network *net, const step *s);

@@ -156,22 +156,12 @@ int heads_stride(int side, int cells)
     return (side - 1) % (cells - 1) == 0 ? (side - 1) / (cells - 1) : 0;
 }
 
-static const activation *activation_of(const step *s)
-{
-    switch (s->op) {
-    case OP_CONV: return &s->as.conv.act;
-    case OP_BINARY: return &s->as.binary.act;
-    case OP_ACTIVATE: return &s->as.act;
-    default: return NULL;
-    }
-}
-
 int heads_has_sigmoid(const network *net, int number)
 {
     for (int i = net->step_count - 1; i >= 0; i--) {
         const step *s = &net->steps[i];
         if (s->output != number) continue;
-        const activation *act = activation_of(s);
+        const activation *act = step_activation(s);
         if (act) return act->kind == ACTIVATION_SIGMOID;
         if (s->op != OP_PERMUTE && s->op != OP_COPY && s->op != OP_SLICE) return 0;
         number = s->inputs[0];

@@ -2,17 +2,6 @@
  * sigmoid stays a step of its own: it is double arithmetic that few fused rows have. */
 #include "engine/rewrite/rewrite.h"
 
-/* The activation that the step ends with, or NULL if its operation has none. */
-static activation *activation_of(step *s)
-{
-    switch (s->op) {
-    case OP_CONV: return &s->as.conv.act;
-    case OP_BINARY: return &s->as.binary.act;
-    case OP_ACTIVATE: return &s->as.act;
-    default: return NULL;
-    }
-}
-
 static float clamp(float x, const activation *a)
 {
     float low = x > a->low ? x : a->low;
@@ -39,7 +28,7 @@ status network_activation_into_step(network_index *x)
         int maker = network_sole_producer(x, s->inputs[0]);
         if (maker < 0) continue;
         step merged = x->net->steps[maker];
-        activation *act = activation_of(&merged), both;
+        activation *act = step_activation(&merged), both;
         if (!act || !compose(act, &s->as.act, &both)) continue;
         *act = both;
         TRY(network_merge(x, maker, i, 0, &merged));

@@ -10,10 +10,7 @@
 /* Whether the step's results are all at least zero. */
 static int never_negative(const step *s)
 {
-    const activation *act = s->op == OP_CONV       ? &s->as.conv.act
-                            : s->op == OP_BINARY   ? &s->as.binary.act
-                            : s->op == OP_ACTIVATE ? &s->as.act
-                                                   : NULL;
+    const activation *act = step_activation(s);
     return act && act->kind == ACTIVATION_CLAMP && act->low >= 0 && act->high >= 0;
 }
 
