@@ -15,6 +15,7 @@ typedef struct scan {
 
 static status damaged(size_t at, const ProtobufCMessageDescriptor *kind, const char *what)
 {
+    if (!at) return fail(STATUS_MODEL, "it is no ONNX model: at its first byte %s", what);
     return fail(STATUS_MODEL, "damaged at byte %zu, in a %s: %s", at, kind->short_name, what);
 }
 
