@@ -18,7 +18,7 @@ struct stream_state {
 
 // ---- what is covered ---------------------------------------------------------------------------
 
-// What convolve_strip is compiled for.
+// What convolve_chunk has strips for.
 int covers(const network *net, int first, precision)
 {
     int steps = block_steps(net, first);

@@ -11,9 +11,9 @@
 namespace
 {
 
-const int MOST_WAYS = 6; // offered to the tuner: the model of their cost is seldom wrong by more
+const int MOST_WAYS = 8; // offered to the tuner: the model of their cost is seldom wrong by more
 const int MOST_WINDOW = 256; // of a side, and a limit of the copy engine
-const int chunk_sizes[] = {64, 32};
+const int chunk_sizes[] = {64, 32}, strip_lines[] = {4, 2};
 
 struct stream_kernel {
     int pixels, channels;
@@ -53,8 +53,9 @@ stream_arguments shape_of(const network *net, const work *w)
     return a;
 }
 
-void set_tile(stream_arguments *a, int pictures, int height, int width)
+void set_tile(stream_arguments *a, int pictures, int height, int width, int lines)
 {
+    a->lines = lines;
     a->tile_height = height;
     a->tile_width = width;
     a->window_height = (height - 1) * a->stride + 2 * a->dilation + 1;
@@ -81,40 +82,59 @@ bool fit_rings(way *way, const cuda_device &g)
     return false;
 }
 
-// Cycles of a multiprocessor, by rates as they are on one: good enough to leave hopeless ways out.
+// Instructions of a depthwise strip's thread, as they are in the machine code.
+double strip_instructions(const stream_arguments &a)
+{
+    int down = (a.lines - 1) * a.stride + 2 * a.dilation + 1;
+    int across = (STREAM_STRIP - 1) * a.stride + 2 * a.dilation + 1;
+    int sums = a.lines * STREAM_STRIP * 2;
+    return sums * STREAM_TAPS + down * across * 3 + down + sums * 2.5 + 45;
+}
+
+// Cycles of a multiprocessor: its schedulers' for depthwise warps, two on each, as far as two fill
+// one; the tensor cores'; what the copy engine and the stores move. Good enough to leave hopeless
+// ways out.
 double cost_of(const way &way)
 {
-    const double strip = 550, product_rate = 1600, copy_rate = 40, meeting = 150, start = 3000;
+    const double busy = 0.7, product_rate = 1600, copy_rate = 28, store_rate = 28, meeting = 200,
+                 start = 3000, sum_instructions = 4;
     const stream_arguments &a = way.arguments;
     stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
-    int strips = a.tile_height / 2 * (a.tile_width / STREAM_STRIP);
-    double depthwise = divided(strips * a.chunk / 2, STREAM_HALF) * strip;
-    double product = way.kernel->pixels * way.kernel->channels * a.chunk / product_rate;
+    int strips = a.tile_height / a.lines * (a.tile_width / STREAM_STRIP);
+    int rounds = divided(strips * a.chunk / 2, STREAM_HALF);
+    double sums = static_cast<double>(way.kernel->pixels) * way.kernel->channels;
+    double depthwise = rounds * strip_instructions(a) * (STREAM_HALF / 128) / busy;
+    double product = sums * a.chunk / product_rate;
     double copied = (l.window + (a.slots == a.chunks ? 0 : l.slot)) / copy_rate;
-    double chunk = depthwise > product ? depthwise + product / 3 : product + depthwise / 3;
-    if (chunk < copied) chunk = copied;
-    double stored = way.kernel->pixels * way.kernel->channels / 40.0;
-    int most = divided(a.tiles, way.blocks / a.splits);
-    return start + most * ((chunk + meeting) * a.chunks + stored);
+    double stored = sums / 128 * sum_instructions;
+    if (stored < sums * 2 / store_rate) stored = sums * 2 / store_rate;
+    double tile = a.chunks * (depthwise + meeting);
+    double other = a.chunks * (product + meeting) + stored;
+    if (tile < other) tile = other;
+    if (tile < a.chunks * copied) tile = a.chunks * copied;
+    return start + divided(a.tiles, way.blocks / a.splits) * tile;
 }
 
 // The best tile for a kernel and a chunk.
 bool choose_tile(const cuda_device &g, int pictures, way *best)
 {
     way a = *best;
+    const int pixels = a.kernel->pixels;
     best->cost = INFINITY;
-    for (int height = 2; height <= a.kernel->pixels / STREAM_STRIP; height += 2)
-        for (int width = STREAM_STRIP; width * height <= a.kernel->pixels; width += STREAM_STRIP) {
-            set_tile(&a.arguments, pictures, height, width);
-            const stream_arguments &t = a.arguments;
-            if (t.window_height > MOST_WINDOW || t.window_width > MOST_WINDOW) continue;
-            if (!fit_rings(&a, g)) continue;
-            int columns = g.multiprocessors / t.splits;
-            if (columns < 1) columns = 1;
-            a.blocks = (columns < t.tiles ? columns : t.tiles) * t.splits;
-            a.cost = cost_of(a);
-            if (a.cost < best->cost) *best = a;
-        }
+    for (int lines : strip_lines)
+        for (int height = lines; height <= pixels / STREAM_STRIP; height += lines)
+            for (int width = STREAM_STRIP; width * height <= pixels; width += STREAM_STRIP) {
+                if (lines > 2 && a.arguments.dilation == 2) continue; // not compiled
+                set_tile(&a.arguments, pictures, height, width, lines);
+                const stream_arguments &t = a.arguments;
+                if (t.window_height > MOST_WINDOW || t.window_width > MOST_WINDOW) continue;
+                if (!fit_rings(&a, g)) continue;
+                int columns = g.multiprocessors / t.splits;
+                if (columns < 1) columns = 1;
+                a.blocks = (columns < t.tiles ? columns : t.tiles) * t.splits;
+                a.cost = cost_of(a);
+                if (a.cost < best->cost) *best = a;
+            }
     return best->cost < INFINITY;
 }
 
