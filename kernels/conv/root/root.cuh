@@ -10,7 +10,8 @@
 //   results   what the convolution gives for the tile, in shared memory as fp16
 //   y         the results, 16 bytes a thread, or the largest of each pooling window of them
 //
-// Blocks stay and take tile after tile. Pooled tiles overlap by a row and a column of results,
+// Blocks stay and take tile after tile; with registers to spare, what the next one needs of x is on
+// its way while one is computed. Pooled tiles overlap by a row and a column of results,
 // which both blocks compute.
 #ifndef POSENET_KERNELS_CONV_ROOT_ROOT_CUH
 #define POSENET_KERNELS_CONV_ROOT_ROOT_CUH
@@ -76,20 +77,24 @@ template <int LINES_, int PARTS_, int FRAGMENTS_, bool POOL_> struct root_shape 
     static constexpr bool POOL = POOL_;
     static constexpr int RUNS = LINES * PARTS; // of 8 k
     static constexpr int VECTORS = (RUNS * FRAGMENTS + 3) / 4;
+    // Words a thread of the next tile that it asks for early: of 7 lines registers hold the filter.
+    static constexpr int AHEAD = LINES_ == 3 ? 5 : 0, BLOCKS = LINES_ == 3 ? 3 : 2;
     static constexpr int REACH = POOL ? ROOT_POOL_KERNEL : 1, APART = POOL ? ROOT_POOL_STRIDE : 1;
 };
 
-// `top` and `left`: of the patch in picture `n`. Halves one by one: a line may begin at any.
-__device__ inline void root_load_patch(const root_arguments &a, unsigned *patch, int n, int top,
-                                       int left)
-{
-    const int batch = 4; // words under way at a time
-    int lane = threadIdx.x % 32, line = a.width * a.depth;
-    int items = a.tile.patch_height << a.tile.patch_shift;
-    for (int first = threadIdx.x / 32; first < items; first += ROOT_WARPS * batch) {
-        unsigned short low[batch], high[batch];
+// Words of a patch on their way: of warp w those of items first + w, + ROOT_WARPS and so on; an
+// item is 32 words of a line. Halves one by one: a line may begin at any.
+template <int COUNT> struct root_words {
+    unsigned short low[COUNT], high[COUNT];
+
+    // `top` and `left`: of the patch in picture `n`.
+    __device__ void ask(const root_arguments &a, int first, int n, int top, int left)
+    {
+        int lane = threadIdx.x % 32, line = a.width * a.depth;
+        int items = a.tile.patch_height << a.tile.patch_shift;
+        first += threadIdx.x / 32;
 #pragma unroll
-        for (int i = 0; i < batch; i++) {
+        for (int i = 0; i < COUNT; i++) {
             int item = first + i * ROOT_WARPS, y = top + (item >> a.tile.patch_shift);
             int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
             int at = left * a.depth + word * 2; // in the line
@@ -102,14 +107,33 @@ __device__ inline void root_load_patch(const root_arguments &a, unsigned *patch,
             if (inside && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line))
                 high[i] = from[1];
         }
+    }
+
+    __device__ void put(const root_arguments &a, unsigned *patch, int first) const
+    {
+        int lane = threadIdx.x % 32, items = a.tile.patch_height << a.tile.patch_shift;
+        first += threadIdx.x / 32;
 #pragma unroll
-        for (int i = 0; i < batch; i++) {
+        for (int i = 0; i < COUNT; i++) {
             int item = first + i * ROOT_WARPS, row = item >> a.tile.patch_shift;
             int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
             if (item < items && word < a.tile.patch_words)
                 patch[row * a.tile.patch_pitch + word] = low[i] | static_cast<unsigned>(high[i])
                                                                       << 16;
         }
+    }
+};
+
+// Items of the patch from `first` on.
+__device__ inline void root_load_patch(const root_arguments &a, unsigned *patch, int first, int n,
+                                       int top, int left)
+{
+    const int batch = 4; // words under way at a time
+    int items = a.tile.patch_height << a.tile.patch_shift;
+    for (; first < items; first += ROOT_WARPS * batch) {
+        root_words<batch> words;
+        words.ask(a, first, n, top, left);
+        words.put(a, patch, first);
     }
 }
 
@@ -213,9 +237,29 @@ __device__ void root_finish(const root_arguments &a, const __half2 *results, int
     }
 }
 
+// A tile's first pixel in y, among the results and in x.
+struct root_place {
+    int n, y, x, conv_y, conv_x, top, left;
+};
+
+template <typename S> __device__ root_place root_place_of(const root_arguments &a, int tile)
+{
+    int line = tile / a.tiles_across, n = line / a.tiles_down;
+    int y = (line - n * a.tiles_down) * a.tile.height;
+    int x = (tile - line * a.tiles_across) * a.tile.width;
+    int conv_y = y * S::APART - a.pool_pads[0], conv_x = x * S::APART - a.pool_pads[1];
+    return {n,
+            y,
+            x,
+            conv_y,
+            conv_x,
+            conv_y * a.stride[0] - a.pads[0],
+            conv_x * a.stride[1] - a.pads[1]};
+}
+
 // Shared memory: the patch, then the results of a whole number of 16 pixels.
 template <typename S>
-__global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
+__global__ void __launch_bounds__(ROOT_THREADS, S::BLOCKS) root_kernel(root_arguments a)
 {
 #if __CUDA_ARCH__ >= 800
     extern __shared__ __align__(16) unsigned shared[];
@@ -237,17 +281,22 @@ __global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
 
     let_next_start(); // all blocks run at the same time
     wait_for_previous();
+    root_words<S::AHEAD ? S::AHEAD : 1> ahead;
+    root_place next = root_place_of<S>(a, blockIdx.x);
+    if (S::AHEAD) ahead.ask(a, 0, next.n, next.top, next.left);
     for (int tile = blockIdx.x; tile < a.tiles; tile += gridDim.x) {
-        int line = tile / a.tiles_across, n = line / a.tiles_down;
-        int y = (line - n * a.tiles_down) * a.tile.height;
-        int x = (tile - line * a.tiles_across) * a.tile.width;
-        int conv_y = y * S::APART - a.pool_pads[0], conv_x = x * S::APART - a.pool_pads[1];
-        root_load_patch(a, patch, n, conv_y * a.stride[0] - a.pads[0],
-                        conv_x * a.stride[1] - a.pads[1]);
+        root_place p = S::AHEAD ? next : root_place_of<S>(a, tile);
+        if (S::AHEAD) ahead.put(a, patch, 0);
+        root_load_patch(a, patch, S::AHEAD * ROOT_WARPS, p.n, p.top, p.left);
         __syncthreads();
-        root_convolve<S>(a, filter, patch, bias, results, conv_y, conv_x);
+        int after = tile + static_cast<int>(gridDim.x);
+        if (S::AHEAD && after < a.tiles) {
+            next = root_place_of<S>(a, after);
+            ahead.ask(a, 0, next.n, next.top, next.left);
+        }
+        root_convolve<S>(a, filter, patch, bias, results, p.conv_y, p.conv_x);
         __syncthreads();
-        root_finish<S>(a, results, n, y, x);
+        root_finish<S>(a, results, p.n, p.y, p.x);
     }
 #endif
 }
