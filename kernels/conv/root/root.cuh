@@ -82,58 +82,71 @@ template <int LINES_, int PARTS_, int FRAGMENTS_, bool POOL_> struct root_shape 
     static constexpr int REACH = POOL ? ROOT_POOL_KERNEL : 1, APART = POOL ? ROOT_POOL_STRIDE : 1;
 };
 
-// Words of a patch on their way: of warp w those of items first + w, + ROOT_WARPS and so on; an
-// item is 32 words of a line. Halves one by one: a line may begin at any.
-template <int COUNT> struct root_words {
-    unsigned short low[COUNT], high[COUNT];
+// The words of a patch that a thread loads. Items, 32 words of a line each, go round the warps; the
+// pieces of a line are a power of two that divides the warps, so all items of a warp have the same
+// place in their lines.
+struct root_share {
+    const unsigned short *from; // of the first item
+    unsigned low, high;         // whether the word's halves are in the picture
+    int row, word;              // in the patch; row: of the first item
+    int rows;                   // from item to item
 
     // `top` and `left`: of the patch in picture `n`.
-    __device__ void ask(const root_arguments &a, int first, int n, int top, int left)
+    __device__ root_share(const root_arguments &a, int n, int top, int left)
     {
-        int lane = threadIdx.x % 32, line = a.width * a.depth;
-        int items = a.tile.patch_height << a.tile.patch_shift;
-        first += threadIdx.x / 32;
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-            int item = first + i * ROOT_WARPS, y = top + (item >> a.tile.patch_shift);
-            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
-            int at = left * a.depth + word * 2; // in the line
-            bool inside = item < items && word < a.tile.patch_words &&
-                          static_cast<unsigned>(y) < static_cast<unsigned>(a.height);
-            const unsigned short *from =
-                reinterpret_cast<const unsigned short *>(a.x) + (n * a.height + y) * line + at;
-            low[i] = high[i] = 0;
-            if (inside && static_cast<unsigned>(at) < static_cast<unsigned>(line)) low[i] = from[0];
-            if (inside && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line))
-                high[i] = from[1];
-        }
-    }
-
-    __device__ void put(const root_arguments &a, unsigned *patch, int first) const
-    {
-        int lane = threadIdx.x % 32, items = a.tile.patch_height << a.tile.patch_shift;
-        first += threadIdx.x / 32;
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-            int item = first + i * ROOT_WARPS, row = item >> a.tile.patch_shift;
-            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
-            if (item < items && word < a.tile.patch_words)
-                patch[row * a.tile.patch_pitch + word] = low[i] | static_cast<unsigned>(high[i])
-                                                                      << 16;
-        }
+        int warp = threadIdx.x / 32, line = a.width * a.depth;
+        word = (warp & ((1 << a.tile.patch_shift) - 1)) * 32 + threadIdx.x % 32;
+        row = warp >> a.tile.patch_shift;
+        rows = ROOT_WARPS >> a.tile.patch_shift;
+        int at = left * a.depth + word * 2; // in the line
+        bool wanted = word < a.tile.patch_words;
+        low = wanted && static_cast<unsigned>(at) < static_cast<unsigned>(line);
+        high = wanted && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line);
+        from =
+            reinterpret_cast<const unsigned short *>(a.x) + (n * a.height + top + row) * line + at;
     }
 };
 
-// Items of the patch from `first` on.
-__device__ inline void root_load_patch(const root_arguments &a, unsigned *patch, int first, int n,
-                                       int top, int left)
+// Some of them on their way.
+template <int COUNT> struct root_words {
+    unsigned short low[COUNT], high[COUNT];
+
+    // Items first, first + 1 and so on of the warp.
+    __device__ void ask(const root_arguments &a, const root_share &s, int first, int top)
+    {
+        int row = s.row + first * s.rows, step = s.rows * a.width * a.depth;
+        const unsigned short *from = s.from + first * step;
+#pragma unroll
+        for (int i = 0; i < COUNT; i++, row += s.rows, from += step) {
+            bool inside = row < a.tile.patch_height &&
+                          static_cast<unsigned>(top + row) < static_cast<unsigned>(a.height);
+            low[i] = high[i] = 0;
+            if (inside && s.low) low[i] = from[0];
+            if (inside && s.high) high[i] = from[1];
+        }
+    }
+
+    __device__ void put(const root_arguments &a, const root_share &s, int first,
+                        unsigned *patch) const
+    {
+        if (s.word >= a.tile.patch_words) return;
+        int row = s.row + first * s.rows;
+        unsigned *to = patch + row * a.tile.patch_pitch + s.word;
+#pragma unroll
+        for (int i = 0; i < COUNT; i++, row += s.rows, to += s.rows * a.tile.patch_pitch)
+            if (row < a.tile.patch_height) *to = low[i] | static_cast<unsigned>(high[i]) << 16;
+    }
+};
+
+// A warp's items of the patch from `first` on.
+__device__ inline void root_load_patch(const root_arguments &a, const root_share &s, int first,
+                                       int top, unsigned *patch)
 {
     const int batch = 4; // words under way at a time
-    int items = a.tile.patch_height << a.tile.patch_shift;
-    for (; first < items; first += ROOT_WARPS * batch) {
+    for (; s.row + first * s.rows < a.tile.patch_height; first += batch) {
         root_words<batch> words;
-        words.ask(a, first, n, top, left);
-        words.put(a, patch, first);
+        words.ask(a, s, first, top);
+        words.put(a, s, first, patch);
     }
 }
 
@@ -271,11 +284,11 @@ __global__ void __launch_bounds__(ROOT_THREADS, S::BLOCKS) root_kernel(root_argu
     unsigned *patch = shared;
     __half2 *results = reinterpret_cast<__half2 *>(shared + a.tile.results_at);
 
-    int lane = threadIdx.x % 32, share = threadIdx.x / 32 % (a.channels / (S::FRAGMENTS * 8));
+    int lane = threadIdx.x % 32, part = threadIdx.x / 32 % (a.channels / (S::FRAGMENTS * 8));
     unsigned filter[S::VECTORS * 4];
 #pragma unroll
     for (int i = 0; i < S::VECTORS; i++) {
-        uint4 four = a.filter[(share * S::VECTORS + i) * 32 + lane];
+        uint4 four = a.filter[(part * S::VECTORS + i) * 32 + lane];
         filter[i * 4] = four.x;
         filter[i * 4 + 1] = four.y;
         filter[i * 4 + 2] = four.z;
@@ -287,16 +300,17 @@ __global__ void __launch_bounds__(ROOT_THREADS, S::BLOCKS) root_kernel(root_argu
     wait_for_previous();
     root_words<S::AHEAD ? S::AHEAD : 1> ahead;
     root_place next = root_place_of<S>(a, blockIdx.x);
-    if (S::AHEAD) ahead.ask(a, 0, next.n, next.top, next.left);
+    if (S::AHEAD) ahead.ask(a, root_share(a, next.n, next.top, next.left), 0, next.top);
     for (int tile = blockIdx.x; tile < a.tiles; tile += gridDim.x) {
         root_place p = S::AHEAD ? next : root_place_of<S>(a, tile);
-        if (S::AHEAD) ahead.put(a, patch, 0);
-        root_load_patch(a, patch, S::AHEAD * ROOT_WARPS, p.n, p.top, p.left);
+        root_share share(a, p.n, p.top, p.left);
+        if (S::AHEAD) ahead.put(a, share, 0, patch);
+        root_load_patch(a, share, S::AHEAD, p.top, patch);
         __syncthreads();
         int after = tile + static_cast<int>(gridDim.x);
         if (S::AHEAD && after < a.tiles) {
             next = root_place_of<S>(a, after);
-            ahead.ask(a, 0, next.n, next.top, next.left);
+            ahead.ask(a, root_share(a, next.n, next.top, next.left), 0, next.top);
         }
         root_convolve<S>(a, filter, patch, bias, results, p.conv_y, p.conv_x);
         __syncthreads();
