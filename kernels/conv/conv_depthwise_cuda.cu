@@ -190,7 +190,7 @@ status enqueue(const work *w, const network *net, const run *r)
 
 double estimate(const network *net, int first, int)
 {
-    static const cuda_rates rates = {4.2, 0, 20e6, 20e6, 1.2e6};
+    static const cuda_rates rates = {4.2, 0, 40e6, 20e6, 2.4e6};
     return cuda_estimate(net, &net->steps[first], &rates);
 }
 
