@@ -201,6 +201,7 @@ extern "C" const row conv_depthwise_cuda = {
     .device = DEVICE_CUDA,
     .covers = covers,
     .variants = variants,
+    .revision = 1,
     .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -133,6 +133,8 @@ __device__ void convolve_chunk(const stream_arguments &a, const stream_layout &l
             convolve_strip<2, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
         else if (a.lines == 2)
             convolve_strip<1, 1, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
+        else if (a.lines == 3)
+            convolve_strip<1, 1, CHUNK, 3>(a, from, taps, results, place.y, lane * 4);
         else
             convolve_strip<1, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
     }
@@ -246,9 +248,11 @@ __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
                      (y * a.out_width + x) * a.channels};
     }
     int2 *strips = reinterpret_cast<int2 *>(shared + l.at_strips);
-    int across = a.tile_width / STREAM_STRIP;
-    for (int i = threadIdx.x; i < a.tile_height / a.lines * across; i += STREAM_THREADS) {
-        int y = i / across * a.lines, x = i % across * STREAM_STRIP;
+    // By lines of the tile; those of 3 lines downwards, for the sake of banks.
+    int down = a.tile_height / a.lines, across = a.tile_width / STREAM_STRIP;
+    for (int i = threadIdx.x; i < down * across; i += STREAM_THREADS) {
+        int y = (a.lines == 3 ? i % down : i / across) * a.lines;
+        int x = (a.lines == 3 ? i / down : i % across) * STREAM_STRIP;
         strips[i] = {(y * a.window_width + x) * a.stride * a.chunk * 2, y * a.tile_width + x};
     }
     float *bias = reinterpret_cast<float *>(shared + l.at_bias);

@@ -27,7 +27,7 @@ struct stream_arguments {
     const float *bias;           // [channels], or NULL
     int out_height, out_width, channels;
     int stride, dilation, pads[2];
-    int lines;                       // of a strip: 2 or 4; with dilation 2
+    int lines;                       // of a strip: 2, or without dilation 4, or at stride 1 3
     int tile_height, tile_width;     // of y; multiples of `lines` and of STREAM_STRIP
     int window_height, window_width; // of x
     int down, across;                // tiles of a picture
