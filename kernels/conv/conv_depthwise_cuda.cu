@@ -110,17 +110,12 @@ bool goes_down(const network *net, const step *s)
            tensor_count(y) < most;
 }
 
-int ceiling(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 void set_height(lines_arguments *a, int pictures, int height)
 {
-    int lines = ceiling(a->out_height, a->dilation[0]), parts = ceiling(lines, height);
-    a->lines = ceiling(lines, parts);
-    a->down = ceiling(lines, a->lines) * a->dilation[0];
-    a->across = ceiling(ceiling(a->out_width, a->dilation[1]), LINES_ACROSS) * a->dilation[1];
+    int lines = divided(a->out_height, a->dilation[0]), parts = divided(lines, height);
+    a->lines = divided(lines, parts);
+    a->down = divided(lines, a->lines) * a->dilation[0];
+    a->across = divided(divided(a->out_width, a->dilation[1]), LINES_ACROSS) * a->dilation[1];
     a->count = pictures * a->down * a->across * (a->channels / LINES_LANES);
 }
 
@@ -156,7 +151,7 @@ cudaError_t launch_lines(const conv_arguments &c, int way, const run *r)
         if (a.count >= enough) break;
     }
     set_height(&a, c.y_dims[AXIS_N], heights[(first + way) % HEIGHTS]);
-    dim3 blocks(ceiling(a.count, LINES_THREADS));
+    dim3 blocks(divided(a.count, LINES_THREADS));
     auto kernel = c.stride[0] == 2 ? conv_depthwise_lines<2> : conv_depthwise_lines<1>;
     return launch_kernel(r, kernel, blocks, LINES_THREADS, 0, a);
 }
