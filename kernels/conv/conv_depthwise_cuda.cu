@@ -1,12 +1,17 @@
 // Depthwise 3x3 convolution, any stride and dilation, with bias and activation.
 //
-// A thread computes LANES neighbouring channels (16 bytes) of PIXELS neighbouring pixels and keeps
-// the nine filter taps of its channels' current row in registers.
+// Two kernels. The general one is here: a thread computes LANES neighbouring channels (16 bytes) of
+// PIXELS neighbouring pixels and keeps the nine filter taps of its channels' current row in
+// registers. What MobileNet has is computed by depthwise_lines.cuh; how far a thread goes there is
+// left to the tuner.
 #include "kernels/conv/conv.h"
+#include "kernels/conv/depthwise_lines.cuh"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
+
+#include <math.h>
 
 namespace
 {
@@ -87,9 +92,81 @@ template <typename T, int LANES> cudaError_t choose(const conv_arguments &a, con
     return items >= enough ? launch<T, LANES, 4>(a, r) : launch<T, LANES, 1>(a, r);
 }
 
+// ---- the kernel that goes down lines -----------------------------------------------------------
+
+const int heights[] = {32, 16, 8, 4, 2, 1}; // of y, about as many lines a thread
+const int HEIGHTS = sizeof heights / sizeof *heights;
+
+// Elements are counted in int, with room for what is outside the picture.
+bool goes_down(const network *net, const step *s)
+{
+    const int64_t most = int64_t{1} << 30;
+    const conv_params *p = &s->as.conv;
+    const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
+    bool plain = p->dilation[0] == 1 && p->dilation[1] == 1;
+    return x->type == TYPE_FP16 && p->out_channels % LINES_LANES == 0 && s->input_count == 1 &&
+           p->act.kind != ACTIVATION_SIGMOID && p->stride[0] == p->stride[1] &&
+           (p->stride[0] == 1 || (p->stride[0] == 2 && plain)) && tensor_count(x) < most &&
+           tensor_count(y) < most;
+}
+
+void set_height(lines_arguments *a, int pictures, int height)
+{
+    int lines = divided(a->out_height, a->dilation[0]), parts = divided(lines, height);
+    a->lines = divided(lines, parts);
+    a->down = divided(lines, a->lines) * a->dilation[0];
+    a->across = divided(divided(a->out_width, a->dilation[1]), LINES_ACROSS) * a->dilation[1];
+    a->count = pictures * a->down * a->across * (a->channels / LINES_LANES);
+}
+
+lines_arguments lines_of(const conv_arguments &c)
+{
+    lines_arguments a = {};
+    a.x = static_cast<const __half *>(c.x);
+    a.y = static_cast<__half *>(c.y);
+    a.filter = c.filter;
+    a.bias = c.bias;
+    a.height = c.x_dims[AXIS_H];
+    a.width = c.x_dims[AXIS_W];
+    a.out_height = c.y_dims[AXIS_H];
+    a.out_width = c.y_dims[AXIS_W];
+    a.channels = c.y_dims[AXIS_C];
+    for (int i = 0; i < 2; i++) {
+        a.dilation[i] = c.dilation[i];
+        a.pads[i] = c.pads[i];
+    }
+    a.low = c.act.kind == ACTIVATION_CLAMP ? c.act.low : -INFINITY;
+    a.high = c.act.kind == ACTIVATION_CLAMP ? c.act.high : INFINITY;
+    return a;
+}
+
+// Way 0 goes as far as leaves enough threads; the others follow in order.
+cudaError_t launch_lines(const conv_arguments &c, int way, const run *r)
+{
+    const int enough = 1 << 16;
+    lines_arguments a = lines_of(c);
+    int first = 0;
+    for (; first < HEIGHTS - 1; first++) {
+        set_height(&a, c.y_dims[AXIS_N], heights[first]);
+        if (a.count >= enough) break;
+    }
+    set_height(&a, c.y_dims[AXIS_N], heights[(first + way) % HEIGHTS]);
+    dim3 blocks(divided(a.count, LINES_THREADS));
+    auto kernel = c.stride[0] == 2 ? conv_depthwise_lines<2> : conv_depthwise_lines<1>;
+    return launch_kernel(r, kernel, blocks, LINES_THREADS, 0, a);
+}
+
+// ---- the row -----------------------------------------------------------------------------------
+
 int covers(const network *net, int first, precision)
 {
     return conv_cuda_covers_plain(net, first) && conv_is_depthwise_3x3(&net->steps[first]);
+}
+
+// The general kernel is the last way.
+int variants(const prepare_context *, const network *net, const work *w)
+{
+    return goes_down(net, &net->steps[w->first]) ? HEIGHTS + 1 : 1;
 }
 
 status enqueue(const work *w, const network *net, const run *r)
@@ -97,7 +174,9 @@ status enqueue(const work *w, const network *net, const run *r)
     conv_arguments a = conv_cuda_arguments(w, net, r);
     int channels = a.y_dims[AXIS_C];
     cudaError_t error;
-    if (a.y_type == TYPE_FP16)
+    if (goes_down(net, &net->steps[w->first]) && w->variant < HEIGHTS)
+        error = launch_lines(a, w->variant, r);
+    else if (a.y_type == TYPE_FP16)
         error = channels % 8 == 0 ? choose<__half, 8>(a, r) : choose<__half, 1>(a, r);
     else
         error = channels % 4 == 0 ? choose<float, 4>(a, r) : choose<float, 1>(a, r);
@@ -106,7 +185,7 @@ status enqueue(const work *w, const network *net, const run *r)
 
 double estimate(const network *net, int first, int)
 {
-    static const cuda_rates rates = {4.2, 0, 20e6, 20e6, 1.2e6};
+    static const cuda_rates rates = {4.2, 0, 40e6, 20e6, 2.4e6};
     return cuda_estimate(net, &net->steps[first], &rates);
 }
 
@@ -116,6 +195,8 @@ extern "C" const row conv_depthwise_cuda = {
     .name = "conv_depthwise_cuda",
     .device = DEVICE_CUDA,
     .covers = covers,
+    .variants = variants,
+    .revision = 1,
     .prepare = conv_cuda_prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -18,7 +18,7 @@ struct stream_state {
 
 // ---- what is covered ---------------------------------------------------------------------------
 
-// What convolve_strip is compiled for.
+// Strides and dilations that convolve_chunk has strips for.
 int covers(const network *net, int first, precision)
 {
     int steps = block_steps(net, first);
@@ -193,7 +193,7 @@ extern "C" const row depthwise_pointwise_stream_cuda = {
     .least_compute = 90,
     .covers = covers,
     .variants = variants,
-    .revision = 1,
+    .revision = 2,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -64,28 +64,31 @@ __device__ inline void copy_next_filter(const stream_arguments &a, const stream_
 
 // ---- depthwise ---------------------------------------------------------------------------------
 
-// Two channels of a strip: two lines of STREAM_STRIP pixels, every input read once. `first`: the
-// row of the first pixel, a multiple of STREAM_STRIP; `column`: byte of the row.
-template <int STRIDE, int DILATION>
+// Two channels of a strip: LINES lines of STREAM_STRIP pixels, every input read and widened once.
+// `window`: the strip's; `first`: the row of its first pixel, a multiple of STREAM_STRIP; `column`:
+// byte of the row.
+template <int STRIDE, int DILATION, int CHUNK, int LINES>
 __device__ void convolve_strip(const stream_arguments &a, const unsigned char *window,
                                const unsigned char *taps, unsigned char *results, int first,
                                int column)
 {
-    const int LINES = STRIDE + 2 * DILATION + 1;
+    const int DOWN = (LINES - 1) * STRIDE + 2 * DILATION + 1;
     const int COLUMNS = (STREAM_STRIP - 1) * STRIDE + 2 * DILATION + 1;
-    float2 weights[STREAM_TAPS + 1], sums[2][STREAM_STRIP] = {};
+    float2 weights[STREAM_TAPS + 1], sums[LINES][STREAM_STRIP];
 #pragma unroll
     for (int tap = 0; tap <= STREAM_TAPS; tap++)
-        weights[tap] = *reinterpret_cast<const float2 *>(taps + tap * a.chunk * 4);
-    int pixel = a.chunk * 2, line = a.window_width * pixel;
+        weights[tap] = *reinterpret_cast<const float2 *>(taps + tap * CHUNK * 4);
 #pragma unroll
-    for (int x = 0; x < COLUMNS; x++)
+    for (int i = 0; i < LINES * STREAM_STRIP; i++)
+        sums[i / STREAM_STRIP][i % STREAM_STRIP] = weights[STREAM_TAPS];
+    int line = a.window_width * CHUNK * 2;
 #pragma unroll
-        for (int y = 0; y < LINES; y++) {
-            float2 in =
-                __half22float2(*reinterpret_cast<const __half2 *>(window + y * line + x * pixel));
+    for (int y = 0; y < DOWN; y++, window += line)
 #pragma unroll
-            for (int i = 0; i < 2 * STREAM_STRIP; i++) {
+        for (int x = 0; x < COLUMNS; x++) {
+            float2 in = __half22float2(*reinterpret_cast<const __half2 *>(window + x * CHUNK * 2));
+#pragma unroll
+            for (int i = 0; i < LINES * STREAM_STRIP; i++) {
                 int ky = y - i / STREAM_STRIP * STRIDE, kx = x - i % STREAM_STRIP * STRIDE;
                 if (ky < 0 || kx < 0 || ky % DILATION || kx % DILATION) continue;
                 if (ky > 2 * DILATION || kx > 2 * DILATION) continue;
@@ -95,35 +98,45 @@ __device__ void convolve_strip(const stream_arguments &a, const unsigned char *w
                 sum.y = fmaf(in.y, w.y, sum.y);
             }
         }
+    // Row r has its 16-byte pieces at p ^ r % 8. Bits of the column and of r * STREAM_ROW are
+    // apart.
     __half2 low = __float2half2_rn(a.low[0]), high = __float2half2_rn(a.high[0]);
-    float2 bias = weights[STREAM_TAPS];
 #pragma unroll
-    for (int i = 0; i < 2 * STREAM_STRIP; i++) {
-        float2 sum = sums[i / STREAM_STRIP][i % STREAM_STRIP];
-        int row = first + i / STREAM_STRIP * a.tile_width + i % STREAM_STRIP;
-        *reinterpret_cast<unsigned *>(results + row * STREAM_ROW + (column ^ row % 8 * 16)) =
-            clamped_halves(sum.x + bias.x, sum.y + bias.y, low, high);
+    for (int y = 0; y < LINES; y++, first += a.tile_width) {
+        unsigned at = first * STREAM_ROW ^ column ^ (first & STREAM_STRIP) * 16;
+#pragma unroll
+        for (int x = 0; x < STREAM_STRIP; x++)
+            *reinterpret_cast<unsigned *>(results + (at ^ x * 16) + x * STREAM_ROW) =
+                clamped_halves(sums[y][x].x, sums[y][x].y, low, high);
     }
 }
 
-// A chunk of a tile from its window to `results`.
-__device__ inline void convolve_chunk(const stream_arguments &a, const stream_layout &l,
-                                      const unsigned char *shared, const unsigned char *window,
-                                      unsigned char *results)
+// A chunk of a tile from its window to `results`, by strips of `a.lines` lines.
+template <int CHUNK>
+__device__ void convolve_chunk(const stream_arguments &a, const stream_layout &l,
+                               const unsigned char *shared, const unsigned char *window,
+                               unsigned char *results)
 {
+    const int LANES = CHUNK / 2;
     const int2 *strips = reinterpret_cast<const int2 *>(shared + l.at_strips);
-    int lanes = a.chunk / 2, thread = threadIdx.x % STREAM_HALF, lane = thread % lanes;
-    int count = a.tile_height / 2 * (a.tile_width / STREAM_STRIP);
+    int thread = threadIdx.x % STREAM_HALF, lane = thread % LANES;
+    int count = a.tile_height / a.lines * (a.tile_width / STREAM_STRIP);
     const unsigned char *taps = window + l.window + lane * 8;
-    for (int s = thread / lanes; s < count; s += STREAM_HALF / lanes) {
+    for (int s = thread / LANES; s < count; s += STREAM_HALF / LANES) {
         int2 place = strips[s];
         const unsigned char *from = window + place.x + lane * 4;
         if (a.dilation == 2)
-            convolve_strip<1, 2>(a, from, taps, results, place.y, lane * 4);
+            convolve_strip<1, 2, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
+        else if (a.stride == 2 && a.lines == 2)
+            convolve_strip<2, 1, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
         else if (a.stride == 2)
-            convolve_strip<2, 1>(a, from, taps, results, place.y, lane * 4);
+            convolve_strip<2, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
+        else if (a.lines == 2)
+            convolve_strip<1, 1, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
+        else if (a.lines == 3)
+            convolve_strip<1, 1, CHUNK, 3>(a, from, taps, results, place.y, lane * 4);
         else
-            convolve_strip<1, 1>(a, from, taps, results, place.y, lane * 4);
+            convolve_strip<1, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
     }
 }
 
@@ -155,40 +168,67 @@ __device__ void stream_multiply(stream_sums<T> &sums, unsigned results, unsigned
     wait_for_products<0>();
 }
 
-// The filter's rows are ordered so that lane % 4 has 8 neighbouring channels of each 32.
+// The filter's rows are ordered so that lane % 4 has 8 neighbouring channels of each 32: the first
+// of them in the tile.
+template <typename T> __device__ inline int stream_column()
+{
+    return static_cast<int>(threadIdx.x) / 32 / T::ROWS * T::ACROSS * 32 + threadIdx.x % 4 * 8;
+}
+
+// The sums begin with the bias.
+template <typename T>
+__device__ void stream_start(const stream_layout &l, stream_sums<T> &sums,
+                             const unsigned char *shared)
+{
+    const float *bias = reinterpret_cast<const float *>(shared + l.at_bias) + stream_column<T>();
+#pragma unroll
+    for (int j = 0; j < T::ACROSS; j++) {
+        vector<float, 4> four[2];
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+            four[i] = *reinterpret_cast<const vector<float, 4> *>(bias + j * 32 + i * 4);
+#pragma unroll
+        for (int i = 0; i < 16; i++)
+            sums[j * 4 + i / 4][i % 4] = four[i / 8].value[i / 4 % 2 * 2 + i % 2];
+    }
+}
+
+// 8 channels of a pixel.
+__device__ inline void stream_add(const __half *from, float (*sums)[4], int i)
+{
+    vector<__half, 8> more = *reinterpret_cast<const vector<__half, 8> *>(from);
+#pragma unroll
+    for (int t = 0; t < 8; t++) sums[t / 2][i * 2 + t % 2] += to_float(more.value[t]);
+}
+
 template <typename T>
 __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
-                             const stream_sums<T> &sums, const unsigned char *shared,
+                             stream_sums<T> &sums, const unsigned char *shared,
                              const stream_place &p, int first_channel)
 {
-    const int *pixels = reinterpret_cast<const int *>(shared + l.at_pixels);
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int row = warp % T::ROWS * 16 + lane / 4;
-    int column = warp / T::ROWS * T::ACROSS * 32 + lane % 4 * 8;
+    const stream_pixel *pixels = reinterpret_cast<const stream_pixel *>(shared + l.at_pixels);
+    int row = static_cast<int>(threadIdx.x) / 32 % T::ROWS * 16 + threadIdx.x % 32 / 4;
+    int column = first_channel + stream_column<T>();
     __half2 low = __float2half2_rn(a.low[1]), high = __float2half2_rn(a.high[1]);
-    int64_t start = static_cast<int64_t>(p.picture) * a.out_height;
+    int64_t line = static_cast<int64_t>(p.picture) * a.out_height + p.top;
+    int64_t start = (line * a.out_width + p.left) * a.channels + column;
+    int down = a.out_height - p.top, across = a.out_width - p.left;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-        int pixel = pixels[row + i * 8], y = p.top + pixel / 65536, x = p.left + pixel % 65536;
-        if (pixel < 0 || y >= a.out_height || x >= a.out_width) continue;
-        int64_t at = ((start + y) * a.out_width + x) * a.channels + first_channel + column;
+        stream_pixel pixel = pixels[row + i * 8];
+        if (pixel.y >= down || pixel.x >= across) continue;
+        __half *to = a.y + start + pixel.at;
 #pragma unroll
         for (int j = 0; j < T::ACROSS; j++) {
-            if (first_channel + column + j * 32 >= a.channels) break;
-            const float *bias =
-                reinterpret_cast<const float *>(shared + l.at_bias) + column + j * 32;
-            vector<__half, 8> more = {};
-            if (a.residual)
-                more = *reinterpret_cast<const vector<__half, 8> *>(a.residual + at + j * 32);
+            if (column + j * 32 >= a.channels) break;
+            if (a.residual) stream_add(a.residual + start + pixel.at + j * 32, sums + j * 4, i);
             unsigned out[4];
 #pragma unroll
             for (int t = 0; t < 4; t++) {
                 const float *s = &sums[j * 4 + t][i * 2];
-                out[t] = clamped_halves(s[0] + bias[t * 2] + to_float(more.value[t * 2]),
-                                        s[1] + bias[t * 2 + 1] + to_float(more.value[t * 2 + 1]),
-                                        low, high);
+                out[t] = clamped_halves(s[0], s[1], low, high);
             }
-            *reinterpret_cast<uint4 *>(a.y + at + j * 32) = {out[0], out[1], out[2], out[3]};
+            *reinterpret_cast<uint4 *>(to + j * 32) = {out[0], out[1], out[2], out[3]};
         }
     }
 }
@@ -200,14 +240,19 @@ template <typename T>
 __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
                               unsigned char *shared, int first_channel)
 {
-    int *pixels = reinterpret_cast<int *>(shared + l.at_pixels);
-    for (int i = threadIdx.x; i < T::PIXELS; i += STREAM_THREADS)
-        pixels[i] =
-            i < a.tile_height * a.tile_width ? i / a.tile_width * 65536 + i % a.tile_width : -1;
+    stream_pixel *pixels = reinterpret_cast<stream_pixel *>(shared + l.at_pixels);
+    for (int i = threadIdx.x; i < T::PIXELS; i += STREAM_THREADS) {
+        int y = i / a.tile_width, x = i - y * a.tile_width;
+        const short never = 0x7fff;
+        pixels[i] = {y < a.tile_height ? static_cast<short>(y) : never, static_cast<short>(x),
+                     (y * a.out_width + x) * a.channels};
+    }
     int2 *strips = reinterpret_cast<int2 *>(shared + l.at_strips);
-    int across = a.tile_width / STREAM_STRIP;
-    for (int i = threadIdx.x; i < a.tile_height / 2 * across; i += STREAM_THREADS) {
-        int y = i / across * 2, x = i % across * STREAM_STRIP;
+    // By lines of the tile; those of 3 lines downwards, for the sake of banks.
+    int down = a.tile_height / a.lines, across = a.tile_width / STREAM_STRIP;
+    for (int i = threadIdx.x; i < down * across; i += STREAM_THREADS) {
+        int y = (a.lines == 3 ? i % down : i / across) * a.lines;
+        int x = (a.lines == 3 ? i / down : i % across) * STREAM_STRIP;
         strips[i] = {(y * a.window_width + x) * a.stride * a.chunk * 2, y * a.tile_width + x};
     }
     float *bias = reinterpret_cast<float *>(shared + l.at_bias);
@@ -237,8 +282,11 @@ __device__ inline void stream_depthwise(const stream_arguments &a, const stream_
     for (int i = 0; i < count; i++) {
         named_barrier_sync(STREAM_EMPTY + i % 2, STREAM_THREADS);
         wait_for_bytes(at + l.at_barriers + stage * 8, phase);
-        convolve_chunk(a, l, shared, shared + l.at_windows + stage * l.stage,
-                       shared + i % 2 * l.results);
+        const unsigned char *window = shared + l.at_windows + stage * l.stage;
+        if (a.chunk == 64)
+            convolve_chunk<64>(a, l, shared, window, shared + i % 2 * l.results);
+        else
+            convolve_chunk<32>(a, l, shared, window, shared + i % 2 * l.results);
         show_writes();
         named_barrier_arrive(STREAM_FULL + i % 2, STREAM_WORKERS);
         if (++stage == a.stages) {
@@ -261,7 +309,8 @@ __device__ void stream_products(const stream_arguments &a, const stream_layout &
     unsigned filter =
         at + l.at_filter + (T::ROWS == 8 ? 0 : warpgroup * T::ACROSS * 32 * STREAM_ROW);
     for (int tile = first_tile; tile < a.tiles; tile += step) {
-        stream_sums<T> sums = {};
+        stream_sums<T> sums;
+        stream_start<T>(l, sums, shared);
         for (int chunk = 0; chunk < a.chunks; chunk++, i++) {
             wait_for_bytes(at + l.at_barriers + (STREAM_MOST_STAGES + slot) * 8, phase);
             named_barrier_sync(STREAM_FULL + i % 2, STREAM_WORKERS);

@@ -8,7 +8,7 @@
 
 enum {
     STREAM_TAPS = 9,   // and the bias is a tenth
-    STREAM_STRIP = 4,  // pixels across that a depthwise thread computes, of two lines
+    STREAM_STRIP = 4,  // pixels across that a depthwise thread computes, of `lines` lines
     STREAM_ROW = 128,  // bytes of a row of an operand: 64 inputs, or 32 and as much unused
     STREAM_HALF = 256, // threads of each kind; products first
     STREAM_WORKERS = 512,
@@ -27,7 +27,8 @@ struct stream_arguments {
     const float *bias;           // [channels], or NULL
     int out_height, out_width, channels;
     int stride, dilation, pads[2];
-    int tile_height, tile_width;     // of y; multiples of 2 and of STREAM_STRIP
+    int lines;                       // of a strip: 2, or without dilation 4, or at stride 1 3
+    int tile_height, tile_width;     // of y; multiples of `lines` and of STREAM_STRIP
     int window_height, window_width; // of x
     int down, across;                // tiles of a picture
     int tiles;                       // of all pictures
@@ -43,6 +44,12 @@ template <int PIXELS_, int CHANNELS_> struct stream_tile {
     static constexpr int ROWS = PIXELS / 16, COLUMNS = 8 / ROWS; // of warps
     static constexpr int ACROSS = CHANNELS / COLUMNS / 32;       // of a warp: times 32 channels
     static_assert((ROWS == 4 || ROWS == 8) && ACROSS * COLUMNS * 32 == CHANNELS);
+};
+
+// A row's pixel in the tile (y beyond any picture: none), and its element from the tile's first.
+struct stream_pixel {
+    short y, x;
+    int at;
 };
 
 // Where things lie in a block's shared memory, in bytes.
@@ -65,7 +72,7 @@ __host__ __device__ inline stream_layout stream_layout_of(const stream_arguments
     l.at_windows = l.at_filter + l.slot * a.slots;
     l.at_bias = l.at_windows + l.stage * a.stages;
     l.at_pixels = l.at_bias + channels * 4;
-    l.at_strips = l.at_pixels + pixels * 4;
+    l.at_strips = l.at_pixels + pixels * static_cast<int>(sizeof(stream_pixel));
     l.at_barriers = l.at_strips + pixels / (STREAM_STRIP * 2) * 8;
     l.end = l.at_barriers + (STREAM_MOST_STAGES + STREAM_MOST_SLOTS) * 8;
     return l;

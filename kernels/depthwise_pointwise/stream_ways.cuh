@@ -11,9 +11,9 @@
 namespace
 {
 
-const int MOST_WAYS = 6; // offered to the tuner: the model of their cost is seldom wrong by more
+const int MOST_WAYS = 12; // offered to the tuner: the model of their cost is seldom wrong by more
 const int MOST_WINDOW = 256; // of a side, and a limit of the copy engine
-const int chunk_sizes[] = {64, 32};
+const int chunk_sizes[] = {64, 32}, strip_lines[] = {4, 3, 2};
 
 struct stream_kernel {
     int pixels, channels;
@@ -53,12 +53,14 @@ stream_arguments shape_of(const network *net, const work *w)
     return a;
 }
 
-void set_tile(stream_arguments *a, int pictures, int height, int width)
+void set_tile(stream_arguments *a, int pictures, int height, int width, int lines)
 {
+    a->lines = lines;
     a->tile_height = height;
     a->tile_width = width;
     a->window_height = (height - 1) * a->stride + 2 * a->dilation + 1;
     a->window_width = (width - 1) * a->stride + 2 * a->dilation + 1;
+    if (lines == 3) a->window_width |= 1; // see conflicts
     a->down = divided(a->out_height, height);
     a->across = divided(a->out_width, width);
     a->tiles = pictures * a->down * a->across;
@@ -81,31 +83,70 @@ bool fit_rings(way *way, const cuda_device &g)
     return false;
 }
 
-// Cycles of a multiprocessor, by rates as they are on one: good enough to leave hopeless ways out.
-double cost_of(const way &way)
+// What convolve_chunk has strips for.
+bool has_strips(const stream_arguments &a, int lines)
 {
-    const double strip = 550, product_rate = 1600, copy_rate = 40, meeting = 150, start = 3000;
-    const stream_arguments &a = way.arguments;
-    stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
-    int strips = a.tile_height / 2 * (a.tile_width / STREAM_STRIP);
-    double depthwise = divided(strips * a.chunk / 2, STREAM_HALF) * strip;
-    double product = way.kernel->pixels * way.kernel->channels * a.chunk / product_rate;
-    double copied = (l.window + (a.slots == a.chunks ? 0 : l.slot)) / copy_rate;
-    double chunk = depthwise > product ? depthwise + product / 3 : product + depthwise / 3;
-    if (chunk < copied) chunk = copied;
-    double stored = way.kernel->pixels * way.kernel->channels / 40.0;
-    int most = divided(a.tiles, way.blocks / a.splits);
-    return start + most * ((chunk + meeting) * a.chunks + stored);
+    if (a.dilation == 2) return lines == 2;
+    return a.stride == 1 || lines != 3;
 }
 
-// The best tile for a kernel and a chunk.
-bool choose_tile(const cuda_device &g, int pictures, way *best)
+// How often shared memory is asked for one load of a warp. With chunks of 32 channels half a warp
+// reads 64 bytes of a line; the other half's strip lies a multiple of 128 bytes away and so in the
+// same banks, unless it is below by an odd number of lines of an odd width.
+int conflicts(const stream_arguments &a)
+{
+    bool below = a.lines == 3 && a.tile_height / 3 % 2 == 0;
+    return a.chunk == 32 && !below ? 2 : 1;
+}
+
+// Instructions of a depthwise strip's thread, as they are in the machine code.
+double strip_instructions(const stream_arguments &a)
+{
+    int down = (a.lines - 1) * a.stride + 2 * a.dilation + 1;
+    int across = (STREAM_STRIP - 1) * a.stride + 2 * a.dilation + 1;
+    int sums = a.lines * STREAM_STRIP * 2;
+    return sums * STREAM_TAPS + down * across * 3 + down + sums * 2.5 + 45;
+}
+
+// Cycles of a multiprocessor: its schedulers' for depthwise warps, two on each, as far as two fill
+// one; the tensor cores'; what the copy engine and the stores move. Good enough to leave hopeless
+// ways out.
+double cost_of(const way &way)
+{
+    const double busy = 0.7, product_rate = 1600, copy_rate = 28, store_rate = 28, meeting = 200,
+                 start = 3000, sum_instructions = 4;
+    const stream_arguments &a = way.arguments;
+    stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
+    int strips = a.tile_height / a.lines * (a.tile_width / STREAM_STRIP);
+    int rounds = divided(strips * a.chunk / 2, STREAM_HALF);
+    double sums = static_cast<double>(way.kernel->pixels) * way.kernel->channels;
+    double depthwise = rounds * strip_instructions(a) * (STREAM_HALF / 128) / busy;
+    int loads = ((a.lines - 1) * a.stride + 2 * a.dilation + 1) *
+                ((STREAM_STRIP - 1) * a.stride + 2 * a.dilation + 1);
+    double shared = divided(strips * a.chunk / 2, 32) *
+                    (loads * conflicts(a) + (STREAM_TAPS + 1) * 2 + a.lines * STREAM_STRIP) * 1.5;
+    if (depthwise < shared) depthwise = shared;
+    double product = sums * a.chunk / product_rate;
+    double copied = (l.window + (a.slots == a.chunks ? 0 : l.slot)) / copy_rate;
+    double stored = sums / 128 * sum_instructions;
+    if (stored < sums * 2 / store_rate) stored = sums * 2 / store_rate;
+    double tile = a.chunks * (depthwise + meeting);
+    double other = a.chunks * (product + meeting) + stored;
+    if (tile < other) tile = other;
+    if (tile < a.chunks * copied) tile = a.chunks * copied;
+    return start + divided(a.tiles, way.blocks / a.splits) * tile;
+}
+
+// The best tile for a kernel, a chunk and strips of so many lines.
+bool choose_tile(const cuda_device &g, int pictures, int lines, way *best)
 {
     way a = *best;
+    const int pixels = a.kernel->pixels;
     best->cost = INFINITY;
-    for (int height = 2; height <= a.kernel->pixels / STREAM_STRIP; height += 2)
-        for (int width = STREAM_STRIP; width * height <= a.kernel->pixels; width += STREAM_STRIP) {
-            set_tile(&a.arguments, pictures, height, width);
+    if (!has_strips(a.arguments, lines)) return false;
+    for (int height = lines; height <= pixels / STREAM_STRIP; height += lines)
+        for (int width = STREAM_STRIP; width * height <= pixels; width += STREAM_STRIP) {
+            set_tile(&a.arguments, pictures, height, width, lines);
             const stream_arguments &t = a.arguments;
             if (t.window_height > MOST_WINDOW || t.window_width > MOST_WINDOW) continue;
             if (!fit_rings(&a, g)) continue;
@@ -128,13 +169,14 @@ status find_ways(const prepare_context *context, const network *net, const work 
     *count = 0;
     if (!built) return STATUS_OK;
     for (const stream_kernel &k : kernels)
-        for (int chunk : chunk_sizes) {
-            way a = {&k, shape_of(net, w), 0, 0, 0};
-            a.arguments.chunk = chunk;
-            a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
-            a.arguments.splits = divided(a.arguments.channels, k.channels);
-            if (choose_tile(g, x->dims[AXIS_N], &a)) block_insert(a, ways, count);
-        }
+        for (int chunk : chunk_sizes)
+            for (int lines : strip_lines) {
+                way a = {&k, shape_of(net, w), 0, 0, 0};
+                a.arguments.chunk = chunk;
+                a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
+                a.arguments.splits = divided(a.arguments.channels, k.channels);
+                if (choose_tile(g, x->dims[AXIS_N], lines, &a)) block_insert(a, ways, count);
+            }
     return STATUS_OK;
 }
 

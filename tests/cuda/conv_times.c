@@ -7,24 +7,12 @@
  * A row's line has its best ways, "way:microseconds", best first. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cuda_runtime_api.h>
-
-#include "kernels/cuda/cuda.h"
-#include "kernels/rows.h"
+#include "chain.h"
 #include "tests/kernel_check/device.h"
-#include "tests/kernel_check/problem.h"
 
-enum {
-    NETWORK_WEIGHTS = 23000000,
-    MOST_CALLS = 48,
-    LEAST_CALLS = 8,
-    REPEATS = 15,
-    WARM = 3,
-    SHOWN = 5
-};
+enum { NETWORK_WEIGHTS = 23000000, LEAST_CALLS = 8 };
 
 typedef struct layer {
     const char *name;
@@ -53,22 +41,11 @@ static const layer layers[] = {
     {"2048-115_k1_17", 17, 2048, 115, 1, 1, 1, 0, 1, 1},
 };
 
-typedef struct chain {
-    const layer *of;
-    problem *p;
-    pack_cache *packs;
-    unsigned char *arena;
-    size_t bytes;
-    work works[MOST_CALLS];
-    int prepared;
-} chain;
-
 /* The steps of all calls read one input; filters begin at different places of one array. */
-static status build(chain *c)
+static status build(const layer *l, chain *c)
 {
-    const layer *l = c->of;
     int weights = l->ins * l->outs * l->kernel * l->kernel, calls = NETWORK_WEIGHTS / weights;
-    if (calls > MOST_CALLS) calls = MOST_CALLS;
+    if (calls > CHAIN_MOST_CALLS) calls = CHAIN_MOST_CALLS;
     if (calls < LEAST_CALLS) calls = LEAST_CALLS;
     TRY(problem_new(1, TYPE_FP16, &c->p));
     problem *p = c->p;
@@ -96,144 +73,23 @@ static status build(chain *c)
                           .bias = bias,
                           .act = {l->fp32 ? ACTIVATION_NONE : ACTIVATION_CLAMP, 0, INFINITY}};
     }
-    for (int i = 0; i < p->net.tensor_count; i++) {
-        p->tensors[i].offset = c->bytes;
-        c->bytes += (tensor_bytes(&p->tensors[i]) + 255) / 256 * 256;
-    }
-    return pack_cache_new(device_cuda()->packs, &c->packs);
-}
-
-static void release_works(chain *c)
-{
-    for (int i = 0; i < c->prepared; i++)
-        if (c->works[i].row->release) c->works[i].row->release(&c->works[i]);
-    c->prepared = 0;
-    if (c->arena) device_cuda()->release(c->arena);
-    c->arena = NULL;
-}
-
-static status prepare_works(chain *c, const row *r, int variant)
-{
-    prepare_context context = {PRECISION_FP16, 1, c->packs, device_cuda()->context};
-    size_t workspace = 0;
-    for (int i = 0; i < c->p->net.step_count; i++) {
-        work *w = &c->works[i];
-        *w = (work){.row = r, .first = i, .count = 1, .variant = variant, .workspace = c->bytes};
-        if (r->prepare) TRY(r->prepare(&context, &c->p->net, w));
-        c->prepared = i + 1;
-        if (w->workspace_bytes > workspace) workspace = w->workspace_bytes;
-    }
-    void *memory = NULL;
-    TRY(device_cuda()->allocate(c->bytes + workspace, &memory));
-    c->arena = memory;
-    return cuda_check(cudaMemset(memory, 0x3c, c->bytes + workspace), "filling the arena");
-}
-
-static status enqueue_all(const chain *c, cudaStream_t stream)
-{
-    run r = {.arena = c->arena, .stream = stream};
-    for (int i = 0; i < c->prepared; i++) {
-        r.programmatic = i > 0;
-        TRY(c->works[i].row->enqueue(&c->works[i], &c->p->net, &r));
-    }
-    return STATUS_OK;
-}
-
-static status time_graph(cudaGraphExec_t graph, cudaStream_t stream, double *us)
-{
-    cudaEvent_t start, end;
-    float ms = 0;
-    TRY(cuda_check(cudaEventCreate(&start), "timing"));
-    TRY(cuda_check(cudaEventCreate(&end), "timing"));
-    for (int i = 0; i < WARM; i++) TRY(cuda_check(cudaGraphLaunch(graph, stream), "running"));
-    TRY(cuda_check(cudaEventRecord(start, stream), "timing"));
-    for (int i = 0; i < REPEATS; i++) TRY(cuda_check(cudaGraphLaunch(graph, stream), "running"));
-    TRY(cuda_check(cudaEventRecord(end, stream), "timing"));
-    TRY(cuda_check(cudaEventSynchronize(end), "running"));
-    TRY(cuda_check(cudaEventElapsedTime(&ms, start, end), "timing"));
-    *us = 1e3 * (double)ms / REPEATS;
-    (void)cudaEventDestroy(start);
-    (void)cudaEventDestroy(end);
-    return STATUS_OK;
-}
-
-static status time_works(chain *c, double *us)
-{
-    cudaStream_t stream = device_cuda()->stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t ready;
-    TRY(enqueue_all(c, stream));
-    TRY(cuda_check(cudaStreamSynchronize(stream), "running"));
-    TRY(cuda_check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capturing"));
-    status done = enqueue_all(c, stream);
-    status ended = cuda_check(cudaStreamEndCapture(stream, &graph), "capturing");
-    TRY(done);
-    TRY(ended);
-    TRY(cuda_check(cudaGraphInstantiate(&ready, graph, 0), "making a graph"));
-    done = time_graph(ready, stream, us);
-    *us /= c->prepared;
-    (void)cudaGraphExecDestroy(ready);
-    (void)cudaGraphDestroy(graph);
-    return done;
-}
-
-typedef struct timed_way {
-    int way;
-    double us;
-} timed_way;
-
-/* Puts a way among the SHOWN best, best first. */
-static void keep_way(timed_way *best, int *count, timed_way w)
-{
-    int at = *count < SHOWN ? (*count)++ : SHOWN;
-    for (; at > 0 && best[at - 1].us > w.us; at--)
-        if (at < SHOWN) best[at] = best[at - 1];
-    if (at < SHOWN) best[at] = w;
-}
-
-/* The row's line, and its best time into *best. */
-static void time_row(chain *c, const row *r, double *best)
-{
-    prepare_context context = {PRECISION_FP16, 1, c->packs, device_cuda()->context};
-    work asked = {.row = r, .count = 1};
-    int variants = work_ways(&context, &c->p->net, &asked);
-    timed_way ways[SHOWN];
-    int count = 0;
-    for (int v = 0; v < variants; v++) {
-        timed_way w = {v, 0};
-        status done = prepare_works(c, r, v);
-        if (done == STATUS_OK) done = time_works(c, &w.us);
-        release_works(c);
-        if (done == STATUS_OK)
-            keep_way(ways, &count, w);
-        else if (done != STATUS_UNSUPPORTED)
-            printf("  way %d: %s\n", v, fail_text());
-    }
-    printf("  %-18s", r->name);
-    for (int i = 0; i < count; i++) printf(" %d:%.2f", ways[i].way, ways[i].us);
-    printf("\n");
-    fflush(stdout);
-    if (count > 0 && ways[0].us < *best) *best = ways[0].us;
+    c->calls = calls;
+    c->steps = 1;
+    return chain_open(c);
 }
 
 static double time_layer(const layer *l, const char *rows)
 {
-    chain c = {.of = l};
+    chain c = {0};
     double best = INFINITY;
-    status done = build(&c);
+    status done = build(l, &c);
     if (done != STATUS_OK)
         printf("%s: %s\n", l->name, fail_text());
-    else
-        printf("%s, %d calls\n", l->name, c.p->net.step_count);
-    for (int i = 0; all_rows[i] && done == STATUS_OK; i++) {
-        const row *r = all_rows[i];
-        if (r->device != DEVICE_CUDA || !device_serves(device_cuda(), r) ||
-            (rows && !strstr(r->name, rows)) || strcmp(r->name, "conv_direct_cuda") == 0)
-            continue;
-        if (r->covers(&c.p->net, 0, PRECISION_FP16) == 1) time_row(&c, r, &best);
+    else {
+        printf("%s, %d calls\n", l->name, c.calls);
+        (void)chain_time_rows(&c, rows, 0, 1, &best);
     }
-    pack_cache_free(&c.packs);
-    problem_free(&c.p);
+    chain_close(&c);
     return best;
 }
 

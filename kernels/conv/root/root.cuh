@@ -10,7 +10,8 @@
 //   results   what the convolution gives for the tile, in shared memory as fp16
 //   y         the results, 16 bytes a thread, or the largest of each pooling window of them
 //
-// Blocks stay and take tile after tile. Pooled tiles overlap by a row and a column of results,
+// Blocks stay and take tile after tile; with registers to spare, what the next one needs of x is on
+// its way while one is computed. Pooled tiles overlap by a row and a column of results,
 // which both blocks compute.
 #ifndef POSENET_KERNELS_CONV_ROOT_ROOT_CUH
 #define POSENET_KERNELS_CONV_ROOT_ROOT_CUH
@@ -76,48 +77,77 @@ template <int LINES_, int PARTS_, int FRAGMENTS_, bool POOL_> struct root_shape 
     static constexpr bool POOL = POOL_;
     static constexpr int RUNS = LINES * PARTS; // of 8 k
     static constexpr int VECTORS = (RUNS * FRAGMENTS + 3) / 4;
+    // Words a thread of the next tile that it asks for early: of 7 lines registers hold the filter.
+    static constexpr int AHEAD = LINES_ == 3 ? 5 : 0, BLOCKS = LINES_ == 3 ? 3 : 2;
     static constexpr int REACH = POOL ? ROOT_POOL_KERNEL : 1, APART = POOL ? ROOT_POOL_STRIDE : 1;
 };
 
-// `top` and `left`: of the patch in picture `n`. Halves one by one: a line may begin at any.
-__device__ inline void root_load_patch(const root_arguments &a, unsigned *patch, int n, int top,
-                                       int left)
-{
-    const int batch = 4; // words under way at a time
-    int lane = threadIdx.x % 32, line = a.width * a.depth;
-    int items = a.tile.patch_height << a.tile.patch_shift;
-    for (int first = threadIdx.x / 32; first < items; first += ROOT_WARPS * batch) {
-        unsigned short low[batch], high[batch];
+// The words of a patch that a thread loads. Items, 32 words of a line each, go round the warps; the
+// pieces of a line are a power of two that divides the warps, so all items of a warp have the same
+// place in their lines.
+struct root_share {
+    const unsigned short *from; // of the first item
+    unsigned low, high;         // whether the word's halves are in the picture
+    int row, word;              // in the patch; row: of the first item
+    int rows;                   // from item to item
+
+    // `top` and `left`: of the patch in picture `n`.
+    __device__ root_share(const root_arguments &a, int n, int top, int left)
+    {
+        int warp = threadIdx.x / 32, line = a.width * a.depth;
+        word = (warp & ((1 << a.tile.patch_shift) - 1)) * 32 + threadIdx.x % 32;
+        row = warp >> a.tile.patch_shift;
+        rows = ROOT_WARPS >> a.tile.patch_shift;
+        int at = left * a.depth + word * 2; // in the line
+        bool wanted = word < a.tile.patch_words;
+        low = wanted && static_cast<unsigned>(at) < static_cast<unsigned>(line);
+        high = wanted && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line);
+        from =
+            reinterpret_cast<const unsigned short *>(a.x) + (n * a.height + top + row) * line + at;
+    }
+};
+
+// Some of them on their way.
+template <int COUNT> struct root_words {
+    unsigned short low[COUNT], high[COUNT];
+
+    // Items first, first + 1 and so on of the warp.
+    __device__ void ask(const root_arguments &a, const root_share &s, int first, int top)
+    {
+        int row = s.row + first * s.rows, step = s.rows * a.width * a.depth;
+        const unsigned short *from = s.from + first * step;
 #pragma unroll
-        for (int i = 0; i < batch; i++) {
-            int item = first + i * ROOT_WARPS, y = top + (item >> a.tile.patch_shift);
-            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
-            int at = left * a.depth + word * 2; // in the line
-            bool inside = item < items && word < a.tile.patch_words &&
-                          static_cast<unsigned>(y) < static_cast<unsigned>(a.height);
-            const unsigned short *from =
-                reinterpret_cast<const unsigned short *>(a.x) + (n * a.height + y) * line + at;
+        for (int i = 0; i < COUNT; i++, row += s.rows, from += step) {
+            bool inside = row < a.tile.patch_height &&
+                          static_cast<unsigned>(top + row) < static_cast<unsigned>(a.height);
             low[i] = high[i] = 0;
-            if (inside && static_cast<unsigned>(at) < static_cast<unsigned>(line)) low[i] = from[0];
-            if (inside && static_cast<unsigned>(at + 1) < static_cast<unsigned>(line))
-                high[i] = from[1];
-        }
-#pragma unroll
-        for (int i = 0; i < batch; i++) {
-            int item = first + i * ROOT_WARPS, row = item >> a.tile.patch_shift;
-            int word = (item & ((1 << a.tile.patch_shift) - 1)) * 32 + lane;
-            if (item < items && word < a.tile.patch_words)
-                patch[row * a.tile.patch_pitch + word] = low[i] | static_cast<unsigned>(high[i])
-                                                                      << 16;
+            if (inside && s.low) low[i] = from[0];
+            if (inside && s.high) high[i] = from[1];
         }
     }
-}
 
-__device__ inline float root_clamp(const root_arguments &a, float x)
+    __device__ void put(const root_arguments &a, const root_share &s, int first,
+                        unsigned *patch) const
+    {
+        if (s.word >= a.tile.patch_words) return;
+        int row = s.row + first * s.rows;
+        unsigned *to = patch + row * a.tile.patch_pitch + s.word;
+#pragma unroll
+        for (int i = 0; i < COUNT; i++, row += s.rows, to += s.rows * a.tile.patch_pitch)
+            if (row < a.tile.patch_height) *to = low[i] | static_cast<unsigned>(high[i]) << 16;
+    }
+};
+
+// A warp's items of the patch from `first` on.
+__device__ inline void root_load_patch(const root_arguments &a, const root_share &s, int first,
+                                       int top, unsigned *patch)
 {
-    if (x < a.low) x = a.low;
-    if (x > a.high) x = a.high;
-    return x;
+    const int batch = 4; // words under way at a time
+    for (; s.row + first * s.rows < a.tile.patch_height; first += batch) {
+        root_words<batch> words;
+        words.ask(a, s, first, top);
+        words.put(a, s, first, patch);
+    }
 }
 
 // Sums of 16 pixels: lane l has those of pixels l / 4 (in[0]) and l / 4 + 8 (in[1]), whose patch
@@ -159,6 +189,7 @@ __device__ void root_convolve(const root_arguments &a, const unsigned (&filter)[
     int shares = a.channels / (S::FRAGMENTS * 8), share = warp % shares; // of the channels
     int pixels = a.tile.conv_height * a.tile.conv_width;
     int first_channel = share * S::FRAGMENTS * 8 + lane % 4 * 2;
+    __half2 low = __float2half2_rn(a.low), high = __float2half2_rn(a.high);
     int line = a.stride[0] * a.tile.patch_pitch, column = a.stride[1] * a.depth / 2;
     for (int first = warp / shares * 16; first < pixels; first += ROOT_WARPS / shares * 16) {
         const unsigned *in[2];
@@ -173,20 +204,30 @@ __device__ void root_convolve(const root_arguments &a, const unsigned (&filter)[
                 S::POOL && (static_cast<unsigned>(y + ty) >= static_cast<unsigned>(a.conv_height) ||
                             static_cast<unsigned>(x + tx) >= static_cast<unsigned>(a.conv_width));
         }
-        float sums[S::FRAGMENTS][4] = {};
+        float sums[S::FRAGMENTS][4];
+#pragma unroll
+        for (int i = 0; i < S::FRAGMENTS * 4; i++)
+            sums[i / 4][i % 4] = bias[first_channel + i / 4 * 8 + i % 2];
         root_multiply<S>(sums, filter, in, a.tile.patch_pitch);
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             __half2 *to = results + (first + lane / 4 + i * 8) * a.tile.result_pitch;
 #pragma unroll
             for (int f = 0; f < S::FRAGMENTS; f++) {
-                int c = first_channel + f * 8;
-                float low = root_clamp(a, sums[f][i * 2] + bias[c]);
-                float high = root_clamp(a, sums[f][i * 2 + 1] + bias[c + 1]);
-                to[c / 2] = outside[i] ? lowest_half2() : __floats2half2_rn(low, high);
+                // Rounding keeps order, so clamping after it gives the same. NaN stays NaN.
+                __half2 pair = __floats2half2_rn(sums[f][i * 2], sums[f][i * 2 + 1]);
+                pair = __hmin2_nan(__hmax2_nan(pair, low), high);
+                to[(first_channel + f * 8) / 2] = outside[i] ? lowest_half2() : pair;
             }
         }
     }
+}
+
+// By one access of 16 bytes.
+__device__ inline half_vector root_vector(const __half2 *from)
+{
+    uint4 words = *reinterpret_cast<const uint4 *>(from);
+    return *reinterpret_cast<half_vector *>(&words);
 }
 
 // Writes the tile of picture n whose first pixel is (y, x).
@@ -202,20 +243,40 @@ __device__ void root_finish(const root_arguments &a, const __half2 *results, int
         const __half2 *from =
             results + (ty * S::APART * a.tile.conv_width + tx * S::APART) * a.tile.result_pitch +
             v * 4;
-        half_vector best = *reinterpret_cast<const half_vector *>(from);
+        half_vector best = root_vector(from);
 #pragma unroll
         for (int i = 1; i < S::REACH * S::REACH; i++)
-            best = largest(best, *reinterpret_cast<const half_vector *>(
-                                     from + (i / S::REACH * a.tile.conv_width + i % S::REACH) *
-                                                a.tile.result_pitch));
+            best =
+                largest(best, root_vector(from + (i / S::REACH * a.tile.conv_width + i % S::REACH) *
+                                                     a.tile.result_pitch));
         int to = ((n * a.out_height + y + ty) * a.out_width + x + tx) * a.channels + v * 8;
-        *reinterpret_cast<half_vector *>(a.y + to) = best;
+        *reinterpret_cast<uint4 *>(a.y + to) = *reinterpret_cast<uint4 *>(&best);
     }
+}
+
+// A tile's first pixel in y, among the results and in x.
+struct root_place {
+    int n, y, x, conv_y, conv_x, top, left;
+};
+
+template <typename S> __device__ root_place root_place_of(const root_arguments &a, int tile)
+{
+    int line = tile / a.tiles_across, n = line / a.tiles_down;
+    int y = (line - n * a.tiles_down) * a.tile.height;
+    int x = (tile - line * a.tiles_across) * a.tile.width;
+    int conv_y = y * S::APART - a.pool_pads[0], conv_x = x * S::APART - a.pool_pads[1];
+    return {n,
+            y,
+            x,
+            conv_y,
+            conv_x,
+            conv_y * a.stride[0] - a.pads[0],
+            conv_x * a.stride[1] - a.pads[1]};
 }
 
 // Shared memory: the patch, then the results of a whole number of 16 pixels.
 template <typename S>
-__global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
+__global__ void __launch_bounds__(ROOT_THREADS, S::BLOCKS) root_kernel(root_arguments a)
 {
 #if __CUDA_ARCH__ >= 800
     extern __shared__ __align__(16) unsigned shared[];
@@ -223,11 +284,11 @@ __global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
     unsigned *patch = shared;
     __half2 *results = reinterpret_cast<__half2 *>(shared + a.tile.results_at);
 
-    int lane = threadIdx.x % 32, share = threadIdx.x / 32 % (a.channels / (S::FRAGMENTS * 8));
+    int lane = threadIdx.x % 32, part = threadIdx.x / 32 % (a.channels / (S::FRAGMENTS * 8));
     unsigned filter[S::VECTORS * 4];
 #pragma unroll
     for (int i = 0; i < S::VECTORS; i++) {
-        uint4 four = a.filter[(share * S::VECTORS + i) * 32 + lane];
+        uint4 four = a.filter[(part * S::VECTORS + i) * 32 + lane];
         filter[i * 4] = four.x;
         filter[i * 4 + 1] = four.y;
         filter[i * 4 + 2] = four.z;
@@ -237,17 +298,23 @@ __global__ void __launch_bounds__(ROOT_THREADS, 2) root_kernel(root_arguments a)
 
     let_next_start(); // all blocks run at the same time
     wait_for_previous();
+    root_words<S::AHEAD ? S::AHEAD : 1> ahead;
+    root_place next = root_place_of<S>(a, blockIdx.x);
+    if (S::AHEAD) ahead.ask(a, root_share(a, next.n, next.top, next.left), 0, next.top);
     for (int tile = blockIdx.x; tile < a.tiles; tile += gridDim.x) {
-        int line = tile / a.tiles_across, n = line / a.tiles_down;
-        int y = (line - n * a.tiles_down) * a.tile.height;
-        int x = (tile - line * a.tiles_across) * a.tile.width;
-        int conv_y = y * S::APART - a.pool_pads[0], conv_x = x * S::APART - a.pool_pads[1];
-        root_load_patch(a, patch, n, conv_y * a.stride[0] - a.pads[0],
-                        conv_x * a.stride[1] - a.pads[1]);
+        root_place p = S::AHEAD ? next : root_place_of<S>(a, tile);
+        root_share share(a, p.n, p.top, p.left);
+        if (S::AHEAD) ahead.put(a, share, 0, patch);
+        root_load_patch(a, share, S::AHEAD, p.top, patch);
         __syncthreads();
-        root_convolve<S>(a, filter, patch, bias, results, conv_y, conv_x);
+        int after = tile + static_cast<int>(gridDim.x);
+        if (S::AHEAD && after < a.tiles) {
+            next = root_place_of<S>(a, after);
+            ahead.ask(a, root_share(a, next.n, next.top, next.left), 0, next.top);
+        }
+        root_convolve<S>(a, filter, patch, bias, results, p.conv_y, p.conv_x);
         __syncthreads();
-        root_finish<S>(a, results, n, y, x);
+        root_finish<S>(a, results, p.n, p.y, p.x);
     }
 #endif
 }
