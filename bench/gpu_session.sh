@@ -45,6 +45,7 @@ step() {
 
 part_check() {
     step decode 120 "$checks/decode_check"
+    step infer 60 "$checks/infer_check"
     step kernels 240 "$kernel_check" --filter cu
 }
 

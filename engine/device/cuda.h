@@ -13,6 +13,7 @@
 
 #include "engine/device/slot.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/strided.h"
 #include "kernels/preprocess/upload_cuda.h"
 
 typedef struct gpu {
@@ -28,6 +29,11 @@ typedef struct uploaded_rows {
     int planes, rows[UPLOAD_PLANES];
 } uploaded_rows;
 
+/* What the graph of infer reads before and writes after the network. */
+typedef struct infer_copies {
+    cuda_copies in, out;
+} infer_copies;
+
 /* slot.recorded. */
 typedef struct recorded {
     cudaStream_t stream;
@@ -40,7 +46,12 @@ typedef struct recorded {
     unsigned char *stage; /* pinned: rows of pageable pictures; grows */
     size_t stage_bytes;
     cudaGraphExec_t frame, network; /* network: its works alone, for compute; not with marks */
-    cudaEvent_t *marks;             /* with microseconds: start, uploaded, after each work */
+
+    /* Copy in, network, copies out, for infer: made when it is first asked for. Never with marks.
+     */
+    cudaGraphExec_t infer;
+    infer_copies *copies; /* pinned; of the next infer */
+    cudaEvent_t *marks;   /* with microseconds: start, uploaded, after each work */
     int mark_count;
     int64_t launched, nap; /* nanoseconds, where waiting sleeps: when; how long before a look */
 } recorded;
@@ -65,6 +76,9 @@ status gpu_enqueue_upload(const slot *s, const recorded *r) STATUS_MUST_CHECK;
 /* Puts works on the slot's stream, each with its mark where there are marks. */
 status gpu_enqueue_works(slot *s, const recorded *r, int first, int count,
                          unsigned mark_flags) STATUS_MUST_CHECK;
+
+/* Makes r->infer, unless it is there or the slot has marks. */
+status gpu_record_infer(slot *s, recorded *r) STATUS_MUST_CHECK;
 
 /* Makes g->scratch at least `bytes` long. */
 status gpu_reserve_scratch(gpu *g, size_t bytes) STATUS_MUST_CHECK;

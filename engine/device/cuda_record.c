@@ -35,6 +35,9 @@ static status make_room(slot *s, recorded *r)
     TRY(cuda_check(cudaMallocHost(&uploads, uploads_bytes), "allocating pinned memory"));
     r->uploads = uploads;
     memset(r->uploads, 0, uploads_bytes);
+    void *copies;
+    TRY(cuda_check(cudaMallocHost(&copies, sizeof *r->copies), "allocating pinned memory"));
+    r->copies = copies;
     r->uploaded = heap_array((size_t)s->plan->batch, sizeof *r->uploaded);
     if (!r->uploaded) return STATUS_MEMORY;
     TRY(gpu_reserve_pixels(r, FIRST_PIXELS));
@@ -143,6 +146,34 @@ static status capture(slot *s, recorded *r, status (*enqueue)(slot *s, recorded 
     return cuda_check(cudaGraphUpload(*out, r->stream), "uploading a graph");
 }
 
+/* Works in between start early on the copies, and these on them, where rows do so at all. */
+static status enqueue_infer(slot *s, recorded *r)
+{
+    const network *net = &s->plan->net;
+    int64_t most = 0;
+    for (int i = 0; i < DECODE_HEADS; i++) {
+        int64_t count = tensor_count(&net->tensors[s->plan->heads[i]]);
+        if (count > most) most = count;
+    }
+    s->run.programmatic = 0;
+    TRY(cuda_copy_described(&r->copies->in, 1, tensor_count(&net->tensors[s->plan->input]),
+                            &s->run));
+    TRY(enqueue_network(s, r));
+    TRY(follows_kernel(r->stream, &s->run.programmatic));
+    return cuda_copy_described(&r->copies->out, DECODE_HEADS, most, &s->run);
+}
+
+/* The copies once outside capture, of nothing, so that their kernel is loaded. */
+status gpu_record_infer(slot *s, recorded *r)
+{
+    if (r->infer || r->marks) return STATUS_OK;
+    memset(r->copies, 0, sizeof *r->copies);
+    s->run.programmatic = 0;
+    TRY(cuda_copy_described(&r->copies->in, 1, 1, &s->run));
+    TRY(capture(s, r, enqueue_infer, &r->infer));
+    return cuda_check(cudaStreamSynchronize(r->stream), "recording the network");
+}
+
 static status record(slot *s, recorded *r)
 {
     TRY(cuda_check(cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking),
@@ -173,12 +204,14 @@ void gpu_forget(device *d, slot *s)
     if (r->stream) (void)cudaStreamSynchronize(r->stream);
     if (r->frame) (void)cudaGraphExecDestroy(r->frame);
     if (r->network) (void)cudaGraphExecDestroy(r->network);
+    if (r->infer) (void)cudaGraphExecDestroy(r->infer);
     for (int i = 0; i < r->mark_count; i++) (void)cudaEventDestroy(r->marks[i]);
     if (r->ready) (void)cudaEventDestroy(r->ready);
     if (r->stream) (void)cudaStreamDestroy(r->stream);
     (void)cudaFree(r->descriptor);
     (void)cudaFree(r->pixels);
     (void)cudaFreeHost(r->uploads);
+    (void)cudaFreeHost(r->copies);
     (void)cudaFreeHost(r->stage);
     free(r->uploaded);
     free(r->marks);

@@ -22,9 +22,28 @@ typedef struct cuda_copy {
 
 enum { CUDA_COPIES = 4 };
 
+/* What one launch copies. All zero: nothing. */
+typedef struct cuda_one_copy {
+    cuda_copy of;
+    int64_t count; /* elements; 0: no copy */
+    int64_t dense; /* on both sides: element i is the i-th in memory */
+} cuda_one_copy;
+
+typedef struct cuda_copies {
+    cuda_one_copy copy[CUDA_COPIES];
+} cuda_copies;
+
+cuda_copies cuda_describe_copies(const cuda_copy *copies, int count);
+
 /* Makes up to CUDA_COPIES copies, converting types, with one launch on the stream (a
  * cudaStream_t). */
 status cuda_copy_strided(const cuda_copy *copies, int count, void *stream) STATUS_MUST_CHECK;
+
+/* The same for a graph that is captured once and makes other copies each time: `described`, in
+ * pinned memory, is read when it runs, up to `count` copies of about `elements` at most. What they
+ * read may come from the kernel before it, and the next kernel may start early. */
+status cuda_copy_described(const cuda_copies *described, int count, int64_t elements,
+                           const run *r) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus
 }
