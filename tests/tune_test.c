@@ -141,6 +141,17 @@ Test(tune, all_that_a_row_writes_is_compared)
     static const row *const bad[] = {&preprocess_ref, &max_pool_ref, &slow,
                                      &unwritten,      &decode_ref,   NULL};
     expect_rows(&b, good, &t, 33, "preprocess_ref/0 written/0 decode_ref/0");
+    plan *p;
+    cr_assert_eq(tune(&b, good, &t, 33, &p), STATUS_OK);
+    const step *s = &p->net.steps[p->works[1].first];
+    const int alive[] = {s->inputs[0], s[0].output, s[1].output};
+    for (int i = 0; i < 3; i++) {
+        const tensor *one = &p->net.tensors[alive[i]], *other = &p->net.tensors[alive[(i + 1) % 3]];
+        cr_assert(p->has_room[alive[i]]);
+        cr_assert(one->offset + tensor_bytes(one) <= other->offset ||
+                  other->offset + tensor_bytes(other) <= one->offset);
+    }
+    plan_free(&p);
     expect_rows(&b, bad, &t, 33, "preprocess_ref/0 max_pool_ref/0 slow/0 decode_ref/0");
     close_bench(&b);
 }
