@@ -266,7 +266,8 @@ typedef struct row {
     int least_compute;  /* cuda rows: the least compute capability, 80 for 8.0; 0: any */
 
     /* How many steps from `first` on this row computes as one (0: it does not). Only the last one's
-     * output may be read from outside the run. Pure: looks at ops, params, dims and types. */
+     * output may be read from outside the run, unless the row writes all. Pure: looks at ops,
+     * params, dims and types. */
     int (*covers)(const network *net, int first, precision precision);
 
     /* How many ways the row has to compute the steps of `w` on this device (tile sizes, a library's
@@ -296,6 +297,9 @@ typedef struct row {
      * why it is what it is. 0: the same bits. limit_fp16 holds for fp16 tensors and tf32. */
     double limit, limit_fp16;
     const char *limit_because;
+
+    int writes_all; /* the output of every covered step has room and is written, not only the last
+                       one's */
 
     int plain; /* of all rows of its device the one that others are checked against by the tuner */
 } row;
@@ -328,6 +332,14 @@ static inline void *tensor_at(const network *net, int number, const run *r)
 {
     const tensor *t = &net->tensors[number];
     return t->constant ? (void *)(uintptr_t)t->constant : r->arena + t->offset;
+}
+
+/* 1 if the work writes the output of step `i`, one of those that it covers, where others find it.
+ */
+static inline int work_writes(const work *w, const network *net, int i)
+{
+    int last = i == w->first + w->count - 1;
+    return net->steps[i].output >= 0 && (last || w->row->writes_all);
 }
 
 /* The tensor in whose memory a tensor lies: itself, but for windows. */

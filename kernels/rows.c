@@ -38,6 +38,7 @@ const row *const all_rows[] = {
     &conv_root_mma_cuda,
     &depthwise_pointwise_cuda,
     &depthwise_pointwise_stream_cuda,
+    &conv_pair_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
     &conv_mma_cuda,

@@ -6,7 +6,7 @@
 
 #include "engine/plan/cover.h"
 
-enum { MOST_STEPS = 9, ROWS = 4 };
+enum { MOST_STEPS = 9, ROWS = 5 };
 
 /* What the rows of a test take: takes[row][first] steps, at costs[row][first]. */
 static int takes[ROWS][MOST_STEPS];
@@ -36,11 +36,18 @@ static int covers_d(const network *net, int first, precision p)
     return takes[3][first];
 }
 
+static int covers_e(const network *net, int first, precision p)
+{
+    (void)net, (void)p;
+    return takes[4][first];
+}
+
 static const row row_a = {.name = "a", .device = DEVICE_REF, .covers = covers_a};
 static const row row_b = {.name = "b", .device = DEVICE_CPU, .covers = covers_b};
 static const row row_c = {.name = "c", .device = DEVICE_CPU, .covers = covers_c};
+static const row row_e = {.name = "e", .device = DEVICE_CPU, .covers = covers_e, .writes_all = 1};
 static const row row_d = {.name = "d", .device = DEVICE_CUDA, .covers = covers_d};
-static const row *const rows[] = {&row_a, &row_b, &row_c, &row_d, NULL};
+static const row *const rows[] = {&row_a, &row_b, &row_c, &row_d, &row_e, NULL};
 
 static double cost_of(void *user, const network *net, const row *candidate, int first, int count)
 {
@@ -88,7 +95,7 @@ static int allowed(const chain *c, int r, int first, device_kind device)
     if (own != device && !(own == DEVICE_REF && device == DEVICE_CPU)) return 0;
     int count = takes[r][first], end = first + count;
     if (count < 1 || end > c->net.step_count) return 0;
-    for (int t = first + 1; t < end; t++) {
+    for (int t = first + 1; t < end && !rows[r]->writes_all; t++) {
         if (c->kept[t]) return 0;
         for (int s = end; s < c->net.step_count; s++)
             for (int k = 0; k < c->steps[s].input_count; k++)
@@ -171,6 +178,25 @@ Test(cover, prefers_fewer_works_and_then_the_earlier_row)
     takes[2][0] = 0;
     cr_assert_eq(find(&c, DEVICE_CPU, p, &works, &count), STATUS_OK);
     cr_assert(count == 2 && works[0].row == &row_a && works[1].row == &row_a);
+    pool_free(&p);
+}
+
+Test(cover, hides_no_tensor_but_from_rows_that_write_all)
+{
+    chain c;
+    pool *p;
+    work *works;
+    int count;
+    make_chain(&c, 6, 5);
+    for (int i = 0; i < 6; i++) takes[1][i] = 1, costs[1][i] = 1;
+    takes[2][3] = takes[4][3] = 2; /* step 3 writes tensor 4, which step 5 reads */
+    cr_assert_eq(pool_new(&p), STATUS_OK);
+    cr_assert_eq(find(&c, DEVICE_CPU, p, &works, &count), STATUS_OK);
+    cr_assert(count == 5 && works[3].row == &row_e && works[3].count == 2);
+    cr_assert(work_writes(&works[3], &c.net, 3) && work_writes(&works[3], &c.net, 4));
+    takes[4][3] = 0;
+    cr_assert_eq(find(&c, DEVICE_CPU, p, &works, &count), STATUS_OK);
+    cr_assert_eq(count, 6);
     pool_free(&p);
 }
 

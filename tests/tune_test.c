@@ -83,6 +83,21 @@ static const row both = {.name = "both",
                          .enqueue = enqueue_both,
                          .release = release_conv};
 
+/* The same, and what lies between is written, too; and a row that only says so. */
+static status enqueue_written(const work *w, const network *net, const run *r)
+{
+    TRY(enqueue_both(w, net, r));
+    const work first = {.row = &max_pool_ref, .first = w->first, .count = 1};
+    return max_pool_ref.enqueue(&first, net, r);
+}
+
+#define WRITTEN                                                                                    \
+    .device = DEVICE_REF, .covers = covers_both, .writes_all = 1, .prepare = prepare_both,         \
+    .release = release_conv
+
+static const row written = {.name = "written", WRITTEN, .enqueue = enqueue_written};
+static const row unwritten = {.name = "unwritten", WRITTEN, .enqueue = enqueue_both};
+
 static const row *const bad_rows[] = {&preprocess_ref, &slow,   &wrong,      &not_number, &failing,
                                       &idle,           &absent, &decode_ref, NULL};
 
@@ -114,6 +129,30 @@ Test(tune, steps_as_one_are_taken_where_that_is_faster)
     static const row *const rows[] = {&preprocess_ref, &max_pool_ref, &slow,
                                       &both,           &decode_ref,   NULL};
     expect_rows(&b, rows, &t, 33, "preprocess_ref/0 both/0 decode_ref/0");
+    close_bench(&b);
+}
+
+Test(tune, all_that_a_row_writes_is_compared)
+{
+    bench b = open_bench_of(&(tiny_spec){.pooled = 1});
+    tuning t = {.mode = TUNE_ON};
+    static const row *const good[] = {&preprocess_ref, &max_pool_ref, &slow,
+                                      &written,        &decode_ref,   NULL};
+    static const row *const bad[] = {&preprocess_ref, &max_pool_ref, &slow,
+                                     &unwritten,      &decode_ref,   NULL};
+    expect_rows(&b, good, &t, 33, "preprocess_ref/0 written/0 decode_ref/0");
+    plan *p;
+    cr_assert_eq(tune(&b, good, &t, 33, &p), STATUS_OK);
+    const step *s = &p->net.steps[p->works[1].first];
+    const int alive[] = {s->inputs[0], s[0].output, s[1].output};
+    for (int i = 0; i < 3; i++) {
+        const tensor *one = &p->net.tensors[alive[i]], *other = &p->net.tensors[alive[(i + 1) % 3]];
+        cr_assert(p->has_room[alive[i]]);
+        cr_assert(one->offset + tensor_bytes(one) <= other->offset ||
+                  other->offset + tensor_bytes(other) <= one->offset);
+    }
+    plan_free(&p);
+    expect_rows(&b, bad, &t, 33, "preprocess_ref/0 max_pool_ref/0 slow/0 decode_ref/0");
     close_bench(&b);
 }
 

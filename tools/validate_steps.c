@@ -6,7 +6,7 @@
 
 #include "tools/validate.h"
 
-enum { MAX_INPUTS = 64 };
+enum { MAX_INPUTS = 64, MAX_OUTPUTS = 16 };
 
 /* A tensor's values on the host: as ref has them, and as the tested side's type holds them. */
 typedef struct held {
@@ -20,9 +20,9 @@ typedef struct place {
     const work *work;
     held inputs[MAX_INPUTS];
     int input_count;
-    int changed;  /* rounding changed an input */
-    int output;   /* tensor, or -1: poses */
-    size_t count; /* floats of the output */
+    int changed;                            /* rounding changed an input */
+    int outputs[MAX_OUTPUTS], output_count; /* tensors; none: poses */
+    size_t count;                           /* floats of what it writes */
     float *got, *want;
 } place;
 
@@ -51,14 +51,25 @@ static status add_input(place *at, const plan *p, int number)
     return h->exact && h->rounded ? STATUS_OK : STATUS_MEMORY;
 }
 
+static status add_output(place *at, const plan *p, int number)
+{
+    if (at->output_count == MAX_OUTPUTS)
+        return fail(STATUS_UNSUPPORTED, "%s writes more than %d tensors", at->work->row->name,
+                    MAX_OUTPUTS);
+    at->outputs[at->output_count++] = number;
+    at->count += (size_t)tensor_count(&p->net.tensors[number]);
+    return STATUS_OK;
+}
+
 static status find_place(place *at, const plan *p, const work *w)
 {
-    *at = (place){.work = w, .output = p->net.steps[w->first + w->count - 1].output};
-    for (int s = w->first; s < w->first + w->count; s++)
+    *at = (place){.work = w};
+    for (int s = w->first; s < w->first + w->count; s++) {
         for (int i = 0; i < p->net.steps[s].input_count; i++)
             TRY(add_input(at, p, p->net.steps[s].inputs[i]));
-    at->count = at->output < 0 ? 1 + (size_t)p->max_poses * sizeof(pose) / sizeof(float)
-                               : (size_t)tensor_count(&p->net.tensors[at->output]);
+        if (work_writes(w, &p->net, s)) TRY(add_output(at, p, p->net.steps[s].output));
+    }
+    if (!at->output_count) at->count = 1 + (size_t)p->max_poses * sizeof(pose) / sizeof(float);
     at->got = heap_array(at->count, sizeof *at->got);
     at->want = heap_array(at->count, sizeof *at->want);
     return at->got && at->want ? STATUS_OK : STATUS_MEMORY;
@@ -110,13 +121,15 @@ static status compute_ref(const place *at, const comparison *c)
     return c->ref.device->calls->compute(c->ref.device, c->ref.slot, first, last - first + 1);
 }
 
-/* A tensor, or the number of poses and the poses as bare floats. */
+/* The tensors, or the number of poses and the poses as bare floats. */
 static status read_output(const place *at, const side *s, float *to)
 {
-    if (at->output >= 0) {
-        view v = fp32_view(s->plan, at->output, to);
-        return slot_read(s->slot, at->output, &v);
+    for (int i = 0; i < at->output_count; i++) {
+        view v = fp32_view(s->plan, at->outputs[i], to);
+        TRY(slot_read(s->slot, at->outputs[i], &v));
+        to += tensor_count(&s->plan->net.tensors[at->outputs[i]]);
     }
+    if (at->output_count) return STATUS_OK;
     int count = s->slot->counts[0];
     memset(to, 0, at->count * sizeof *to);
     to[0] = (float)count;
@@ -144,7 +157,8 @@ static double limit_of(const place *at, const plan *p)
     int loose = p->precision == PRECISION_TF32;
     for (int i = 0; i < at->input_count; i++)
         loose |= p->net.tensors[at->inputs[i].tensor].type == TYPE_FP16;
-    if (at->output >= 0) loose |= p->net.tensors[at->output].type == TYPE_FP16;
+    for (int i = 0; i < at->output_count; i++)
+        loose |= p->net.tensors[at->outputs[i]].type == TYPE_FP16;
     return loose ? at->work->row->limit_fp16 : at->work->row->limit;
 }
 

@@ -151,7 +151,7 @@ static void find_lives(const plan *p, int keep_all, arena_item *lives)
             if (life->first >= 0) life->last = at;
         }
         const work *w = &p->works[at];
-        if (s->output >= 0 && (keep_all || i == w->first + w->count - 1))
+        if (s->output >= 0 && (keep_all || work_writes(w, net, i)))
             lives[s->output].first = lives[s->output].last = at;
     }
     for (int i = 0; i < net->tensor_count; i++) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/plan/arena.h"
 #include "engine/tune/ways.h"
 
 enum { RUNS = 3 };
@@ -40,6 +41,30 @@ static size_t longest_tensor(const network *net)
     return most;
 }
 
+/* Where the plain output of step `i` is put aside, of a run of steps from `first` on; at one past
+ * the last: what all of them take. */
+static size_t wanted_at(const network *net, int first, int i)
+{
+    const size_t unit = ARENA_ALIGNMENT;
+    size_t offset = 0;
+    for (const step *s = &net->steps[first]; s < &net->steps[i]; s++)
+        if (s->output >= 0)
+            offset += (tensor_bytes(&net->tensors[s->output]) + unit - 1) / unit * unit;
+    return offset;
+}
+
+static size_t most_wanted(const tuner *t)
+{
+    size_t most = ARENA_ALIGNMENT;
+    for (size_t i = 0; i < t->site_count; i++) {
+        const tune_site *site = &t->sites[i];
+        int first = site->firsts[0];
+        size_t bytes = wanted_at(&t->stage->net, first, first + site->count);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
 static status fill_poison(tuner *t, size_t bytes)
 {
     device *d = t->request.device;
@@ -69,9 +94,8 @@ static status open_stage(tuner *t)
     TRY(slot_new(d, t->stage, 1, &t->slot));
     tune_describe(t, t->slot);
     TRY(d->calls->compute(d, t->slot, 0, t->stage->work_count));
-    size_t longest = longest_tensor(&t->stage->net);
-    TRY(fill_poison(t, longest));
-    return d->calls->allocate(d, longest, &t->want);
+    TRY(fill_poison(t, longest_tensor(&t->stage->net)));
+    return d->calls->allocate(d, most_wanted(t), &t->want);
 }
 
 void tune_leave_stage(tuner *t)
@@ -169,16 +193,23 @@ static double compare_poses(const tuner *t, const results *want)
     return worst;
 }
 
-static status compare(tuner *t, int output, const results *poses, double *worst)
+/* The worst error of all that the way writes. */
+static status compare(tuner *t, const work *tried, const results *poses, double *worst)
 {
     device *d = t->request.device;
-    if (output < 0) {
-        *worst = compare_poses(t, poses);
-        return STATUS_OK;
+    const network *net = &t->stage->net;
+    *worst = poses->bytes ? compare_poses(t, poses) : 0;
+    for (int i = tried->first; i < tried->first + tried->count; i++) {
+        if (!work_writes(tried, net, i)) continue;
+        int output = net->steps[i].output;
+        const tensor *like = &net->tensors[output];
+        const void *want = (const char *)t->want + wanted_at(net, tried->first, i);
+        double error;
+        TRY(d->calls->compare(d, place_of(t, output), want, like->type, tensor_count(like),
+                              &error));
+        if (!(error <= *worst)) *worst = error;
     }
-    const tensor *like = &t->stage->net.tensors[output];
-    return d->calls->compare(d, place_of(t, output), t->want, like->type, tensor_count(like),
-                             worst);
+    return STATUS_OK;
 }
 
 /* Not to be looked at any further. Of ways that the device does not have nothing is said. */
@@ -212,12 +243,20 @@ static status prepare_way(tuner *t, tune_way *way)
 }
 
 /* Where the way's results will be there is nothing that could pass for them. */
-static status compute_way(tuner *t, tune_way *way, int output)
+static status poison_outputs(tuner *t, const work *tried)
 {
-    if (output >= 0)
-        TRY(copy(t, output, t->poison, place_of(t, output)));
-    else
-        memset(t->slot->results, 0xff, t->slot->results_bytes);
+    const network *net = &t->stage->net;
+    for (int i = tried->first; i < tried->first + tried->count; i++) {
+        int output = net->steps[i].output;
+        if (output < 0) memset(t->slot->results, 0xff, t->slot->results_bytes);
+        if (work_writes(tried, net, i)) TRY(copy(t, output, t->poison, place_of(t, output)));
+    }
+    return STATUS_OK;
+}
+
+static status compute_way(tuner *t, tune_way *way)
+{
+    TRY(poison_outputs(t, &way->tried));
     double limit_us = tune_alone_limit(t, &t->sites[way->site]);
     status code = run_way(t, way, limit_us);
     if (code != STATUS_OK) return put_out_failed(t, way, code);
@@ -225,10 +264,10 @@ static status compute_way(tuner *t, tune_way *way, int output)
     return STATUS_OK;
 }
 
-static status check_way(tuner *t, tune_way *way, int output, const results *poses)
+static status check_way(tuner *t, tune_way *way, const results *poses)
 {
     double worst;
-    TRY(compare(t, output, poses, &worst));
+    TRY(compare(t, &way->tried, poses, &worst));
     way->state = worst <= limit_of(t, way) ? WAY_FIT : WAY_OUT;
     way->us = way->alone_us;
     tune_tell(t, "%s %-27s way %3d  step %3d  error %8.2e  %8.1f us",
@@ -237,11 +276,11 @@ static status check_way(tuner *t, tune_way *way, int output, const results *pose
     return STATUS_OK;
 }
 
-static status try_way(tuner *t, tune_way *way, int output, const results *poses)
+static status try_way(tuner *t, tune_way *way, const results *poses)
 {
     TRY(prepare_way(t, way));
-    if (way->state != WAY_OUT) TRY(compute_way(t, way, output));
-    if (way->state != WAY_OUT) TRY(check_way(t, way, output, poses));
+    if (way->state != WAY_OUT) TRY(compute_way(t, way));
+    if (way->state != WAY_OUT) TRY(check_way(t, way, poses));
     return STATUS_OK;
 }
 
@@ -266,6 +305,20 @@ static tune_way *next_new(const tuner *t, const tune_site *site, const time_tabl
     return next;
 }
 
+/* Puts the plain values of a site's outputs aside, or back. */
+static status move_wanted(tuner *t, const tune_site *site, int back)
+{
+    const network *net = &t->stage->net;
+    int first = site->firsts[0];
+    for (int i = first; i < first + site->count; i++) {
+        int output = net->steps[i].output;
+        if (output < 0) continue;
+        void *want = (char *)t->want + wanted_at(net, first, i), *place = place_of(t, output);
+        TRY(copy(t, output, back ? want : place, back ? place : want));
+    }
+    return STATUS_OK;
+}
+
 /* The plain values are put aside, and back when every way has had its turn. */
 static status try_site(tuner *t, const tune_site *site, const time_table *times)
 {
@@ -275,12 +328,10 @@ static status try_site(tuner *t, const tune_site *site, const time_table *times)
         poses.bytes = pool_array(t->pool, poses.count, 1);
         if (!poses.bytes) return STATUS_MEMORY;
         memcpy(poses.bytes, t->slot->results, poses.count);
-    } else
-        TRY(copy(t, last->output, place_of(t, last->output), t->want));
-    for (tune_way *way; (way = next_new(t, site, times));)
-        TRY(try_way(t, way, last->output, &poses));
-    if (last->output >= 0) TRY(copy(t, last->output, t->want, place_of(t, last->output)));
-    return STATUS_OK;
+    }
+    TRY(move_wanted(t, site, 0));
+    for (tune_way *way; (way = next_new(t, site, times));) TRY(try_way(t, way, &poses));
+    return move_wanted(t, site, 1);
 }
 
 static void need(const tuner *t, const work *works, int count)

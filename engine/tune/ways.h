@@ -54,7 +54,7 @@ typedef struct tuner {
     /* The stage: a plan of plain rows whose tensors all hold the values of one frame. */
     plan *stage;
     slot *slot;
-    void *want, *poison; /* device memory, as long as the longest tensor */
+    void *want, *poison; /* device memory, as long as the longest run of outputs, and tensor */
 } tuner;
 
 enum {

@@ -57,6 +57,27 @@ __device__ inline void load_matrices(unsigned (&out)[4], unsigned from)
 #endif
 }
 
+// Each matrix turned: a lane gets rows 2q and 2q + 1 of column g.
+__device__ inline void load_matrices_turned(unsigned (&out)[4], unsigned from)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(from)
+                 : "memory");
+#endif
+}
+
+// The way back, from compute capability 9.0 on.
+__device__ inline void store_matrices_turned(unsigned to, const unsigned (&in)[4])
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to),
+                 "r"(in[0]), "r"(in[1]), "r"(in[2]), "r"(in[3])
+                 : "memory");
+#endif
+}
+
 __device__ inline uint4 load_shared(unsigned from)
 {
     uint4 out = {};
@@ -65,6 +86,15 @@ __device__ inline uint4 load_shared(unsigned from)
                  : "=r"(out.x), "=r"(out.y), "=r"(out.z), "=r"(out.w)
                  : "r"(from)
                  : "memory");
+#endif
+    return out;
+}
+
+__device__ inline float load_shared_float(unsigned from)
+{
+    float out = 0;
+#if __CUDA_ARCH__ >= 800
+    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(out) : "r"(from) : "memory");
 #endif
     return out;
 }

@@ -80,6 +80,19 @@ __device__ inline void multiply_tile(float (&sums)[4][4], uint64_t x, uint64_t f
 #endif
 }
 
+__device__ inline void multiply_tile(float (&sums)[6][4], uint64_t x, uint64_t filter)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.mma_async.sync.aligned.m64n48k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, "
+                 "%8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23}, "
+                 "%24, %25, 1, 1, 1, 0, 0;"
+                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4)
+                 : "l"(x), "l"(filter));
+#endif
+}
+
 __device__ inline void multiply_tile(float (&sums)[8][4], uint64_t x, uint64_t filter)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL

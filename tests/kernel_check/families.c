@@ -7,6 +7,7 @@ const family *const all_families[] = {
     &conv_family,
     &layer_family,
     &depthwise_pointwise_family,
+    &conv_pair_family,
     &root_family,
     &conv_max_pool_family,
     &max_pool_family,

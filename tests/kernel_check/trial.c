@@ -158,8 +158,9 @@ static status compare(const trial *t, const session *s, const row *candidate, pr
                       const unsigned char *got, verdict *v)
 {
     double limit = precision == PRECISION_FP32 ? candidate->limit : candidate->limit_fp16;
-    int last = t->p->steps[t->p->net.step_count - 1].output;
-    if (last >= 0) compare_tensor(t, last, got, limit, v);
+    for (int i = 0; i < t->p->net.step_count; i++)
+        if (work_writes(&s->works[0], &t->p->net, i))
+            compare_tensor(t, t->p->steps[i].output, got, limit, v);
     if (t->l.poses) compare_poses(t, got, limit, v);
     return compare_rest(t, s, got, v);
 }
