@@ -207,7 +207,7 @@ static status pack_model(const Onnx__ModelProto *model, const char *path)
     if (onnx__model_proto__get_packed_size(model) >= (size_t)LIMIT_FILE_BYTES)
         return fail(STATUS_UNSUPPORTED, "%lld bytes or more, which protobuf cannot hold",
                     (long long)LIMIT_FILE_BYTES);
-    TRY(file_write_begin(&sink.file, path));
+    TRY(file_write_begin(&sink.file, path, 0666));
     onnx__model_proto__pack_to_buffer(model, &sink.base);
     return file_write_end(&sink.file, sink.result);
 }

@@ -201,7 +201,7 @@ static void describe_tensor(tfjs_writer *w, const tfjs_tensor *t, int bytes, cJS
 static status write_bytes(const char *path, const void *bytes, size_t size)
 {
     file_writer f;
-    TRY(file_write_begin(&f, path));
+    TRY(file_write_begin(&f, path, 0666));
     return file_write_end(&f, file_write(&f, bytes, size));
 }
 
