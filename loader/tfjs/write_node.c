@@ -224,11 +224,16 @@ static status write_any(tfjs_writer *w, const node *n)
     }
 }
 
+status tfjs_fail_at(const node *n, status code)
+{
+    if (code == STATUS_MEMORY) return code;
+    return fail(code, "node \"%s\" (%s): %s", name_show(n->name).text, graph_op_name(n->op),
+                fail_text());
+}
+
 status tfjs_write_node(tfjs_writer *w, const node *n)
 {
     status s = write_any(w, n);
-    return s == STATUS_OK || s == STATUS_MEMORY
-               ? s
-               : fail(s, "node '%s' (%s): %s", name_show(n->name).text, graph_op_name(n->op),
-                      fail_text());
+    if (s == STATUS_OK) s = w->result;
+    return s == STATUS_OK ? s : tfjs_fail_at(n, s);
 }
