@@ -134,6 +134,19 @@ Test(tfjs_write, an_output_that_is_read)
     expect_refused(g, "second");
 }
 
+/* Wider than what is read back. */
+Test(tfjs_write, a_wide_dilation)
+{
+    static const int dilations[] = {64, 65}, kernels[] = {33, 3};
+    for (int i = 0; i < 2; i++) {
+        graph *g = make_graph();
+        int x = make_conv(g, begin(g), 4, 3, kernels[i]);
+        last_node(g)->as.window.dilation[0] = last_node(g)->as.window.dilation[1] = dilations[i];
+        end(g, x, "y");
+        expect_refused(g, i ? "dilation 65" : "pads 1024");
+    }
+}
+
 /* TensorFlow reads "y:1" as the second output of y, and "^y" as an order of events. */
 Test(tfjs_write, names_that_mean_something_else)
 {

@@ -1,5 +1,6 @@
 /* Dilation as TensorFlow writes it where the picture's size is not known: pads and crops of
  * SpaceToBatchND and BatchToSpaceND are computed from the picture's shape. */
+#include "loader/limits.h"
 #include "loader/tfjs/write_node.h"
 
 /* A chain of integer nodes under one name scope. */
@@ -96,7 +97,13 @@ status tfjs_write_split(tfjs_writer *w, const char *prefix, const window *win, c
     chain c = {.w = w, .prefix = prefix};
     int before[2], after[2], sum[2];
     own_pads(win, before, after);
-    for (int i = 0; i < 2; i++) sum[i] = before[i] + after[i];
+    for (int i = 0; i < 2; i++) {
+        sum[i] = before[i] + after[i];
+        if (win->dilation[i] > LIMIT_BLOCK || before[i] > LIMIT_WINDOW ||
+            after[i] + win->dilation[i] > LIMIT_WINDOW)
+            return fail(STATUS_UNSUPPORTED, "has dilation %d with pads %d and %d", win->dilation[i],
+                        before[i], after[i]);
+    }
 
     const char *shape = named(&c, "Shape");
     cJSON *n = tfjs_new_node(w, "Shape", shape, x, 1);

@@ -157,9 +157,18 @@ static status write_bias(tfjs_writer *w, const node *n, const char *x)
     return STATUS_OK;
 }
 
+/* The node's window, its kernel as the filters have it. */
+static window window_of(const tfjs_writer *w, const node *n)
+{
+    window win = n->as.window;
+    const constant *filters = node_constant(w->g, n, 1);
+    for (int i = 0; filters && i < 2; i++) win.kernel[i] = (int)filters->dims[2 + i];
+    return win;
+}
+
 static status write_conv(tfjs_writer *w, const node *n)
 {
-    const window *win = &n->as.window;
+    const window own = window_of(w, n), *win = &own;
     int depthwise = 0, biased = node_input(n, 2) != GRAPH_ABSENT;
     int dilated = win->dilation[0] != 1 || win->dilation[1] != 1;
     const char *x = input_name(w, n, 0), *crops = NULL;
