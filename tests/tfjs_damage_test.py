@@ -80,6 +80,9 @@ change('signature of nobody', "reads 'missing:0'",
        lambda d, s: d.update(signature={'outputs': {'a': {'name': 'missing:0'}}}))
 change('signature of a constant', 'is not computed', lambda d, s: d.update(signature={'outputs': {'a': {'name': FIRST}}}))
 
+change('signature of an order', "output '^\\x1b[31mact' carries no data",
+       lambda d, s: d.update(signature={'outputs': {'a': {'name': '^\x1b[31mact'}}}))
+
 # ---- the manifest
 manifest = lambda d, g=0: d['weightsManifest'][g]
 change('manifest is text', 'no weightsManifest', lambda d, s: d.update(weightsManifest='x'))
@@ -208,6 +211,25 @@ def deep_nodes(d, s):
     d['modelTopology']['node'].reverse()
 
 
+def one_shard_often(d, s):
+    """1 GiB that takes no room on the disk, three times."""
+    os.makedirs('model')
+    open('model/huge', 'w').truncate(1 << 30)
+    quantized = {'dtype': 'uint8', 'min': 0, 'scale': 1}
+    d['weightsManifest'] += [{'paths': ['huge'], 'weights': [{'name': 'huge%d' % i, 'shape': [1 << 30], 'dtype': 'float32',
+                                                              'quantization': quantized}]} for i in range(3)]
+
+
+def long_empty_lists(d, s):
+    """Two lists of 2^31 - 1 rows without columns: joined they have more rows than an int can count."""
+    manifest(d)['weights'].append({'name': 'rows', 'shape': [2147483647, 0], 'dtype': 'int32'})
+    add_node(d, 'rows', 'Const')
+    add_node(d, 'joined', 'ConcatV2', 'rows', 'rows', zero_of(d))
+    find(d, 'SpaceToBatchND')['input'][2] = 'joined'
+
+
+change('one shard often', 'shards of more than 2147483648 bytes', one_shard_often)
+change('long empty lists', 'no short list of integers', long_empty_lists)
 change('exponential chain', 'chain of integers is too long', nested_chain)
 change('deep graph', "node 'end' (Nonsense)", deep_nodes)
 change('too many nodes', ' nodes',

@@ -17,12 +17,20 @@ typedef struct evaluation {
 typedef status chain_op(evaluation *e, const tfjs_node *n, const tfjs_integers *in, int count,
                         tfjs_integers *out);
 
+static status refuse_constant(void)
+{
+    return fail(STATUS_UNSUPPORTED, "reads a constant that is no short list of integers");
+}
+
 static status from_constant(const constant *c, tfjs_integers *out)
 {
     if (c->type != ELEMENT_INTEGER || c->rank > 3 || c->count > TFJS_INTEGERS)
-        return fail(STATUS_UNSUPPORTED, "reads a constant that is no short list of integers");
+        return refuse_constant();
     *out = (tfjs_integers){.rank = c->rank, .count = (int)c->count};
-    for (int i = 0; i < c->rank; i++) out->dims[i] = (int)c->dims[i];
+    for (int i = 0; i < c->rank; i++) {
+        if (c->dims[i] > TFJS_INTEGERS) return refuse_constant();
+        out->dims[i] = (int)c->dims[i];
+    }
     for (int i = 0; i < out->count; i++) out->values[i] = c->integers[i];
     return STATUS_OK;
 }
