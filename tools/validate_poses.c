@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "kernels/preprocess/letterbox.h"
+#include "tools/options.h"
 #include "tools/validate.h"
 
 /* What may differ. Errors of single steps add up on the way, and half precision moves a keypoint
@@ -16,8 +17,6 @@ typedef struct limits {
 
 static const limits limits_fp32 = {1e-4, 1e-2, 0.002, 0.02, 0.002};
 static const limits limits_half = {5e-2, INFINITY, 0.25, 2.0, 0.02};
-
-static const char *const head_names[DECODE_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
 
 /* ---- heads ---------------------------------------------------------------------------------- */
 
@@ -62,7 +61,7 @@ static status check_heads(const comparison *c, const limits *most, int *bad)
         int is_bad = !(difference <= limit);
         *bad += is_bad;
         printf("  %-4s head %-8s largest difference %8.2e %s, limit %8.2e\n", is_bad ? "OUT" : "ok",
-               head_names[h], difference, h == DECODE_HEATMAP ? "(score)" : "px     ", limit);
+               head_keys[h], difference, h == DECODE_HEATMAP ? "(score)" : "px     ", limit);
     }
     return STATUS_OK;
 }
