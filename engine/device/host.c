@@ -188,6 +188,6 @@ status device_host_open(device_kind kind, device **out)
     if (!*out) return STATUS_MEMORY;
     (*out)->calls = &host_calls;
     (*out)->kind = kind;
-    snprintf((*out)->name, sizeof(*out)->name, "%s", kind == DEVICE_REF ? "ref" : "cpu");
+    snprintf((*out)->name, sizeof(*out)->name, "%s", device_kind_name(kind));
     return STATUS_OK;
 }
