@@ -39,6 +39,7 @@ typedef struct value {
     int rank;                     /* GRAPH_UNKNOWN_RANK if the file does not say */
     int64_t dims[GRAPH_MAX_RANK]; /* GRAPH_UNKNOWN_DIM where the file does not say */
     const constant *constant;     /* NULL: known only when the network runs */
+    int holds_bytes;              /* an integer input whose type in the file holds 0..255 */
     int producer;                 /* the node that makes it, or GRAPH_ABSENT */
 } value;
 

@@ -61,6 +61,11 @@ status onnx_element(int32_t number, const char *what, element *out)
     return STATUS_OK;
 }
 
+int onnx_holds_bytes(int32_t number)
+{
+    return number != TYPE(INT8) && number != TYPE(BOOL);
+}
+
 /* ---- elements -------------------------------------------------------------------------------- */
 
 /* ONNX's raw bytes are little-endian whatever the machine is. */
