@@ -138,7 +138,8 @@ static status fetch_shards(fetch *f, const cJSON *json, const char *path)
             const char *name = cJSON_GetStringValue(shard);
             const char *ignored;
             if (!name || !is_plain_name(name))
-                return fail(STATUS_MODEL, "%s: a shard is named '%s'", path, name_show(name).text);
+                return fail(STATUS_MODEL, "%s: a shard is named \"%s\"", path,
+                            name_show(name).text);
             TRY(fetch_file(f, name, &ignored));
         }
     }

@@ -65,8 +65,9 @@ static status find_input(model *m, posenet_normalize *wish)
     int rank, axis_of[AXES];
     TRY(lower_input_axes(g, 0, &rank, axis_of));
     if (rank != AXES)
-        return fail(STATUS_MODEL, "%s: input '%s' is no batch of pictures (it has rank %d, not 4)",
-                    g->source, v->name, rank);
+        return fail(STATUS_MODEL,
+                    "%s: input \"%s\" is no batch of pictures (it has rank %d, not 4)", g->source,
+                    v->name, rank);
     if (v->type == ELEMENT_INTEGER) {
         TRY(graph_take_whole_pixels(m->graph, g->inputs[0]));
         if (*wish == POSENET_NORMALIZE_AUTO) *wish = POSENET_NORMALIZE_NONE;
@@ -77,7 +78,7 @@ static status find_input(model *m, posenet_normalize *wish)
     if (v->dims[3] == 3 && v->dims[1] != 3) m->input_nchw = 0;
     int64_t channels = v->dims[m->input_nchw ? 1 : 3];
     if (channels != 3 && channels != GRAPH_UNKNOWN_DIM)
-        return fail(STATUS_MODEL, "%s: input '%s' has %lld channels; a picture has 3", g->source,
+        return fail(STATUS_MODEL, "%s: input \"%s\" has %lld channels; a picture has 3", g->source,
                     v->name, (long long)channels);
     TRY(find_fixed(g, "batch", v->dims[0], 1, MODEL_MAX_BATCH, &m->fixed_batch));
     TRY(find_fixed(g, "height", v->dims[m->input_nchw ? 2 : 1], POSENET_MIN_SIDE, POSENET_MAX_SIDE,

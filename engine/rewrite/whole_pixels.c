@@ -49,12 +49,13 @@ status graph_take_whole_pixels(graph *g, int input)
     const shown_name name = name_show(g->values[input].name);
     int good;
     if (!g->values[input].holds_bytes)
-        return fail(STATUS_UNSUPPORTED, "%s: input '%s' is of a type which holds no 0..255",
+        return fail(STATUS_UNSUPPORTED, "%s: input \"%s\" is of a type which holds no 0..255",
                     g->source, name.text);
     TRY(follow(g, input, &good));
     if (!good)
-        return fail(STATUS_UNSUPPORTED, "%s: the graph computes with input '%s' before it is cast",
-                    g->source, name.text);
+        return fail(STATUS_UNSUPPORTED,
+                    "%s: the graph computes with input \"%s\" before it is cast", g->source,
+                    name.text);
     g->values[input].type = ELEMENT_REAL;
     return graph_set_types(g);
 }

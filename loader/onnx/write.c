@@ -85,7 +85,7 @@ static status describe_value(onnx_writer *w, int id, int is_input, Onnx__ValueIn
 {
     const value *v = &w->g->values[id];
     if (w->shapes[id].rank < 0)
-        return fail(STATUS_UNSUPPORTED, "'%s' has no known rank, which ONNX asks for",
+        return fail(STATUS_UNSUPPORTED, "\"%s\" has no known rank, which ONNX asks for",
                     name_show(v->name).text);
     Onnx__ValueInfoProto *info = pool_array(w->pool, 1, sizeof *info);
     Onnx__TypeProto *type = pool_array(w->pool, 1, sizeof *type);
@@ -216,7 +216,7 @@ static status choose_opset(const graph *g, int opset, int *out)
         int needed = onnx_least_opset(g, &g->nodes[i]);
         if (needed <= least) continue;
         if (opset)
-            return fail(STATUS_UNSUPPORTED, "node '%s' (%s) needs opset %d, not %d",
+            return fail(STATUS_UNSUPPORTED, "node \"%s\" (%s) needs opset %d, not %d",
                         name_show(g->nodes[i].name).text, graph_op_name(g->nodes[i].op), needed,
                         opset);
         least = needed;

@@ -271,6 +271,6 @@ status onnx_write_node(onnx_writer *w, const node *n, Onnx__NodeProto *out)
     status s = write_node(&d);
     return s == STATUS_MEMORY || s == STATUS_OK
                ? s
-               : fail(s, "node '%s' (%s): %s", name_show(n->name).text, graph_op_name(n->op),
+               : fail(s, "node \"%s\" (%s): %s", name_show(n->name).text, graph_op_name(n->op),
                       fail_text());
 }

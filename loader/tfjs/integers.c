@@ -193,7 +193,8 @@ static status compute(evaluation *e, const tfjs_node *n, int depth, tfjs_integer
         return evaluate(e, n->inputs[0], depth + 1, out);
     chain_op *op = find_op(n);
     if (!op)
-        return fail(STATUS_UNSUPPORTED, "operator '%s' cannot make a size", name_show(n->op).text);
+        return fail(STATUS_UNSUPPORTED, "operator \"%s\" cannot make a size",
+                    name_show(n->op).text);
     tfjs_integers in[TFJS_INTEGERS];
     if (n->input_count > TFJS_INTEGERS)
         return fail(STATUS_UNSUPPORTED, "has more than %d inputs", TFJS_INTEGERS);
@@ -205,7 +206,7 @@ static status evaluate(evaluation *e, int id, int depth, tfjs_integers *out)
 {
     const tfjs_node *n = &e->t->model->nodes[id];
     if (depth > CHAIN_DEPTH || --e->steps < 0)
-        return fail(STATUS_UNSUPPORTED, "a chain of integers is too long at node '%s'",
+        return fail(STATUS_UNSUPPORTED, "a chain of integers is too long at node \"%s\"",
                     name_show(n->name).text);
     return compute(e, n, depth, out);
 }
@@ -215,6 +216,6 @@ status tfjs_evaluate(const tfjs_translation *t, int id, const tfjs_probe *probe,
     evaluation e = {.t = t, .probe = probe, .steps = 4096};
     status s = evaluate(&e, id, 0, out);
     return s == STATUS_OK ? s
-                          : fail(s, "its size chain at node '%s': %s",
+                          : fail(s, "its size chain at node \"%s\": %s",
                                  name_show(t->model->nodes[id].name).text, fail_text());
 }

@@ -152,7 +152,7 @@ status tfjs_attr_word(const cJSON *attr, const char *key, char out[TFJS_WORD])
     const cJSON *entry = tfjs_json_member(attr, key), *s = tfjs_json_member(entry, "s");
     if (!entry) return STATUS_OK;
     if (!s || !decode_word(s, out))
-        return fail(STATUS_MODEL, "attribute '%s' is no text in base64", key);
+        return fail(STATUS_MODEL, "attribute \"%s\" is no text in base64", key);
     return STATUS_OK;
 }
 
@@ -161,17 +161,17 @@ status tfjs_attr_list(const cJSON *attr, const char *key, tfjs_list *out)
     const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
     const cJSON *list = tfjs_json_member(entry, "list");
-    if (!list) return fail(STATUS_MODEL, "attribute '%s' is no list", key);
+    if (!list) return fail(STATUS_MODEL, "attribute \"%s\" is no list", key);
     const cJSON *numbers = tfjs_json_member(list, "i"), *item;
     if (!numbers) return STATUS_OK;
-    if (!cJSON_IsArray(numbers)) return fail(STATUS_MODEL, "attribute '%s' is no list", key);
+    if (!cJSON_IsArray(numbers)) return fail(STATUS_MODEL, "attribute \"%s\" is no list", key);
     tfjs_list read = {.count = 0};
     cJSON_ArrayForEach(item, numbers)
     {
         if (read.count == TFJS_LIST)
-            return fail(STATUS_MODEL, "attribute '%s' has more than %d elements", key, TFJS_LIST);
+            return fail(STATUS_MODEL, "attribute \"%s\" has more than %d elements", key, TFJS_LIST);
         if (!tfjs_json_integer(item, &read.values[read.count++]))
-            return fail(STATUS_MODEL, "attribute '%s' has an element that is no integer", key);
+            return fail(STATUS_MODEL, "attribute \"%s\" has an element that is no integer", key);
     }
     if (read.count) *out = read;
     return STATUS_OK;
@@ -187,9 +187,9 @@ status tfjs_attr_words(const cJSON *attr, const char *key, char out[TFJS_LIST][T
     cJSON_ArrayForEach(item, words)
     {
         if (*count == TFJS_LIST)
-            return fail(STATUS_MODEL, "attribute '%s' has more than %d elements", key, TFJS_LIST);
+            return fail(STATUS_MODEL, "attribute \"%s\" has more than %d elements", key, TFJS_LIST);
         if (!decode_word(item, out[(*count)++]))
-            return fail(STATUS_MODEL, "attribute '%s' has an element that is no text in base64",
+            return fail(STATUS_MODEL, "attribute \"%s\" has an element that is no text in base64",
                         key);
     }
     return STATUS_OK;
@@ -200,7 +200,7 @@ status tfjs_attr_integer(const cJSON *attr, const char *key, int64_t *out)
     const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
     if (!tfjs_json_integer(tfjs_json_member(entry, "i"), out))
-        return fail(STATUS_MODEL, "attribute '%s' is no integer", key);
+        return fail(STATUS_MODEL, "attribute \"%s\" is no integer", key);
     return STATUS_OK;
 }
 
@@ -210,9 +210,9 @@ status tfjs_attr_real(const cJSON *attr, const char *key, double *out)
     if (!entry) return STATUS_OK;
     const cJSON *number = tfjs_json_member(entry, "f");
     /* Protobuf writes only NaN and the infinities as text. */
-    if (!cJSON_IsNumber(number)) return fail(STATUS_MODEL, "attribute '%s' is no number", key);
+    if (!cJSON_IsNumber(number)) return fail(STATUS_MODEL, "attribute \"%s\" is no number", key);
     if (!isfinite(number->valuedouble))
-        return fail(STATUS_MODEL, "attribute '%s' is not finite", key);
+        return fail(STATUS_MODEL, "attribute \"%s\" is not finite", key);
     *out = number->valuedouble;
     return STATUS_OK;
 }
@@ -230,7 +230,7 @@ status tfjs_attr_type(const cJSON *attr, const char *key, tfjs_type *out)
                                            : TFJS_TYPE_OTHER;
         return STATUS_OK;
     }
-    if (!cJSON_IsString(type)) return fail(STATUS_MODEL, "attribute '%s' is no type", key);
+    if (!cJSON_IsString(type)) return fail(STATUS_MODEL, "attribute \"%s\" is no type", key);
     const char *name = type->valuestring;
     *out = !strcmp(name, "DT_FLOAT")   ? TFJS_TYPE_FLOAT
            : !strcmp(name, "DT_INT32") ? TFJS_TYPE_INT32

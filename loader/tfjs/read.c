@@ -102,7 +102,8 @@ static status translate_output(tfjs_translation *t, const tfjs_output *output)
 {
     const tfjs_result *r = &t->results[output->node];
     if (r->value == GRAPH_ABSENT || r->sandwich >= 0)
-        return fail(STATUS_UNSUPPORTED, "output '%s' is no picture", name_show(output->name).text);
+        return fail(STATUS_UNSUPPORTED, "output \"%s\" is no picture",
+                    name_show(output->name).text);
     graph *g = t->g;
     int64_t nhwc[4];
     int inner = r->value, outer;
@@ -130,7 +131,7 @@ static status translate(const tfjs_model *m, graph *g)
         const tfjs_node *n = &m->nodes[m->live[i]];
         s = translate_node(&t, m->live[i]);
         if (s != STATUS_OK)
-            s = fail(s, "node '%s' (%s): %s", name_show(n->name).text, name_show(n->op).text,
+            s = fail(s, "node \"%s\" (%s): %s", name_show(n->name).text, name_show(n->op).text,
                      fail_text());
     }
     for (int i = 0; s == STATUS_OK && i < m->output_count; i++)

@@ -15,7 +15,7 @@ static status finite_member(const cJSON *object, const char *key, double *out)
 {
     const cJSON *number = tfjs_json_member(object, key);
     if (!cJSON_IsNumber(number) || !isfinite(number->valuedouble))
-        return fail(STATUS_MODEL, "its quantization has no number '%s'", key);
+        return fail(STATUS_MODEL, "its quantization has no number \"%s\"", key);
     *out = number->valuedouble;
     return STATUS_OK;
 }
@@ -28,7 +28,7 @@ static status read_storage(const cJSON *entry, element *type, tfjs_storage *out)
     if (!dtype) return fail(STATUS_MODEL, "it has no dtype");
     int real = !strcmp(dtype, "float32");
     if (!real && strcmp(dtype, "int32") != 0)
-        return fail(STATUS_UNSUPPORTED, "its dtype is '%s', not float32 or int32",
+        return fail(STATUS_UNSUPPORTED, "its dtype is \"%s\", not float32 or int32",
                     name_show(dtype).text);
     *type = real ? ELEMENT_REAL : ELEMENT_INTEGER;
     *out = (tfjs_storage){.kind = real ? STORED_FLOAT32 : STORED_INT32, .bytes = 4};
@@ -44,7 +44,7 @@ static status read_storage(const cJSON *entry, element *type, tfjs_storage *out)
     else if (!strcmp(packed, "uint16"))
         *out = (tfjs_storage){.kind = STORED_UINT16, .bytes = 2};
     else
-        return fail(STATUS_UNSUPPORTED, "it is quantised to '%s', not uint8, uint16 or float16",
+        return fail(STATUS_UNSUPPORTED, "it is quantised to \"%s\", not uint8, uint16 or float16",
                     name_show(packed).text);
     out->quantised = 1;
     TRY(finite_member(quantization, "scale", &out->scale));
@@ -130,7 +130,7 @@ status tfjs_read_entry(const cJSON *entry, tfjs_weight *w, tfjs_storage *s, size
     status result = read_storage(entry, &w->data.type, s);
     if (result == STATUS_OK) result = read_dims(entry, &w->data);
     if (result != STATUS_OK)
-        return fail(result, "tensor '%s': %s", name_show(w->name).text, fail_text());
+        return fail(result, "tensor \"%s\": %s", name_show(w->name).text, fail_text());
     *size = (size_t)(w->data.count * s->bytes); /* at most 2^31 elements of 4 bytes */
     return STATUS_OK;
 }

@@ -10,7 +10,7 @@
 status tfjs_name(name_table *names, const char *name, int number, const char *what)
 {
     if (name_table_find(names, name, -1) != -1)
-        return fail(STATUS_MODEL, "two %ss are named '%s'", what, name_show(name).text);
+        return fail(STATUS_MODEL, "two %ss are named \"%s\"", what, name_show(name).text);
     return name_table_add(names, name, number);
 }
 
@@ -22,14 +22,14 @@ static status resolve(tfjs_model *m, const char *input, int *node)
     if (input[0] == '^') return STATUS_OK;
     size_t length = strcspn(input, ":");
     if (input[length] == ':' && strcmp(input + length, ":0") != 0)
-        return fail(STATUS_UNSUPPORTED, "reads '%s', which is not a first output",
+        return fail(STATUS_UNSUPPORTED, "reads \"%s\", which is not a first output",
                     name_show(input).text);
     const char *name = input;
     if (input[length] == ':') name = pool_text(m->pool, input, length);
     if (!name) return STATUS_MEMORY;
     *node = name_table_find(&m->node_names, name, -1);
     if (*node < 0)
-        return fail(STATUS_MODEL, "reads '%s', which no node makes", name_show(input).text);
+        return fail(STATUS_MODEL, "reads \"%s\", which no node makes", name_show(input).text);
     return STATUS_OK;
 }
 
@@ -38,7 +38,7 @@ static status read_inputs(tfjs_model *m, int id, const cJSON *list)
     tfjs_node *n = &m->nodes[id];
     int count = cJSON_GetArraySize(list);
     if (count > LIMIT_LIST)
-        return fail(STATUS_MODEL, "node '%s' has more than %d inputs", name_show(n->name).text,
+        return fail(STATUS_MODEL, "node \"%s\" has more than %d inputs", name_show(n->name).text,
                     LIMIT_LIST);
     n->inputs = pool_array(m->pool, (size_t)count, sizeof *n->inputs);
     if (!n->inputs) return STATUS_MEMORY;
@@ -46,10 +46,10 @@ static status read_inputs(tfjs_model *m, int id, const cJSON *list)
     cJSON_ArrayForEach(item, list)
     {
         if (!cJSON_IsString(item))
-            return fail(STATUS_MODEL, "node '%s': an input is no text", name_show(n->name).text);
+            return fail(STATUS_MODEL, "node \"%s\": an input is no text", name_show(n->name).text);
         int from;
         status s = resolve(m, item->valuestring, &from);
-        if (s != STATUS_OK) return fail(s, "node '%s' %s", name_show(n->name).text, fail_text());
+        if (s != STATUS_OK) return fail(s, "node \"%s\" %s", name_show(n->name).text, fail_text());
         if (from < 0) continue;
         n->inputs[n->input_count++] = from;
         m->nodes[from].readers++;
@@ -80,10 +80,10 @@ static status check_constant(const tfjs_node *n, const constant *c)
 static status read_constant(const tfjs_model *m, tfjs_node *n)
 {
     int id = name_table_find(&m->weight_names, n->name, -1);
-    if (id < 0) return fail(STATUS_MODEL, "tensor '%s' has no weights", name_show(n->name).text);
+    if (id < 0) return fail(STATUS_MODEL, "tensor \"%s\" has no weights", name_show(n->name).text);
     n->constant = &m->weights[id].data;
     status s = check_constant(n, n->constant);
-    return s == STATUS_OK ? s : fail(s, "tensor '%s': %s", name_show(n->name).text, fail_text());
+    return s == STATUS_OK ? s : fail(s, "tensor \"%s\": %s", name_show(n->name).text, fail_text());
 }
 
 static status read_nodes(tfjs_model *m, const cJSON *list)
@@ -113,7 +113,7 @@ static status read_nodes(tfjs_model *m, const cJSON *list)
 static status add_output(tfjs_model *m, int node, const char *name)
 {
     if (!strcmp(m->nodes[node].op, "Const") || !strcmp(m->nodes[node].op, "Placeholder"))
-        return fail(STATUS_MODEL, "output '%s' is not computed", name_show(name).text);
+        return fail(STATUS_MODEL, "output \"%s\" is not computed", name_show(name).text);
     m->outputs[m->output_count++] = (tfjs_output){.node = node, .name = name};
     m->nodes[node].readers++;
     return STATUS_OK;
@@ -132,7 +132,7 @@ static status outputs_of_signature(tfjs_model *m, const cJSON *list)
             return fail(STATUS_MODEL, "an output of its signature has no name");
         TRY(resolve(m, tensor, &node));
         if (node < 0)
-            return fail(STATUS_MODEL, "output '%s' carries no data", name_show(tensor).text);
+            return fail(STATUS_MODEL, "output \"%s\" carries no data", name_show(tensor).text);
         size_t length = strlen(m->nodes[node].name);
         const char *name = item->string;
         if (!strncmp(name, m->nodes[node].name, length) && strchr(":", name[length])) {
@@ -194,7 +194,7 @@ static status order_nodes(tfjs_model *m)
             }
             int from = m->nodes[node].inputs[next[node]++];
             if (mark[from] == OPEN)
-                return fail(STATUS_MODEL, "node '%s' depends on itself",
+                return fail(STATUS_MODEL, "node \"%s\" depends on itself",
                             name_show(m->nodes[from].name).text);
             if (mark[from] == DONE) continue;
             mark[from] = OPEN;

@@ -28,14 +28,14 @@ static status check_sizes(const group *g)
         TRY(tfjs_read_entry(entry, &w, &s, &size));
         if (size > g->size - claimed)
             return fail(STATUS_MODEL,
-                        "tensor '%s' has %zu bytes, but its shards end after %zu of them",
+                        "tensor \"%s\" has %zu bytes, but its shards end after %zu of them",
                         name_show(w.name).text, size, g->size - claimed);
         claimed += size;
     }
     if (claimed != g->size)
-        return fail(STATUS_MODEL, "shards of %zu bytes from '%s' on, but the tensors fill only %zu",
-                    g->size, name_show(cJSON_GetStringValue(cJSON_GetArrayItem(g->paths, 0))).text,
-                    claimed);
+        return fail(STATUS_MODEL,
+                    "shards of %zu bytes from \"%s\" on, but the tensors fill only %zu", g->size,
+                    name_show(cJSON_GetStringValue(cJSON_GetArrayItem(g->paths, 0))).text, claimed);
     return STATUS_OK;
 }
 
@@ -59,7 +59,7 @@ static status shard_path(const tfjs_model *m, const cJSON *item, const char **ou
     const char *shard = cJSON_GetStringValue(item);
     if (!shard) return fail(STATUS_MODEL, "a shard's path is no text");
     if (!stays_inside(shard))
-        return fail(STATUS_MODEL, "shard '%s' would lie outside the model's folder",
+        return fail(STATUS_MODEL, "shard \"%s\" would lie outside the model's folder",
                     name_show(shard).text);
     const char *slash = strrchr(m->path, '/');
     int folder = slash ? (int)(slash - m->path) + 1 : 0;
@@ -119,7 +119,7 @@ static status unpack_group(tfjs_model *m, const group *g)
         TRY(tfjs_read_entry(entry, w, &s, &size));
         status result = tfjs_unpack(&s, g->bytes + used, m->pool, &w->data);
         if (result != STATUS_OK)
-            return fail(result, "tensor '%s': %s", name_show(w->name).text, fail_text());
+            return fail(result, "tensor \"%s\": %s", name_show(w->name).text, fail_text());
         used += size;
         m->weight_count++;
     }

@@ -61,7 +61,7 @@ static status write_operand(tfjs_writer *w, const node *n, int index)
     const value *v = &w->g->values[n->inputs[index]];
     if (!c) return STATUS_OK;
     if (c->type != ELEMENT_REAL || (c->rank != 0 && c->rank != 4))
-        return fail(STATUS_UNSUPPORTED, "constant '%s' is neither one number nor of four axes",
+        return fail(STATUS_UNSUPPORTED, "constant \"%s\" is neither one number nor of four axes",
                     name_show(v->name).text);
     if (c->rank == 0 || w->nhwc[n->outputs[0]])
         return tfjs_write_constant(w, w->names[n->inputs[index]], c);
