@@ -18,7 +18,7 @@ static status choose_precision(posenet_precision wish, device_kind device, preci
     }
     if (device != DEVICE_CUDA && *out != PRECISION_FP32)
         return fail(STATUS_UNSUPPORTED, "%s computes in fp32 only; %s needs cuda",
-                    device == DEVICE_REF ? "ref" : "cpu", *out == PRECISION_FP16 ? "fp16" : "tf32");
+                    device_kind_name(device), precision_name(*out));
     return STATUS_OK;
 }
 

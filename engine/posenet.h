@@ -78,7 +78,8 @@ typedef enum posenet_precision {
 } posenet_precision;
 
 /* How 8-bit pixels become the network's input. AUTO: none if the graph scales its input before the
- * first convolution, mobilenet if it has depthwise convolutions, resnet if it starts with 7x7/2. */
+ * first convolution or takes integers, mobilenet if it has depthwise convolutions, resnet if it
+ * starts with 7x7/2. Of integers it gets what resizing made of the pixels, not rounded. */
 typedef enum posenet_normalize {
     POSENET_NORMALIZE_AUTO = 0,
     POSENET_NORMALIZE_MOBILENET = 1, /* x / 127.5 - 1 */

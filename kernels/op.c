@@ -46,6 +46,16 @@ const char *op_name(op o)
     return (unsigned)o < OP_COUNT ? names[o] : "unknown";
 }
 
+const char *device_kind_name(device_kind device)
+{
+    return device == DEVICE_CUDA ? "cuda" : device == DEVICE_CPU ? "cpu" : "ref";
+}
+
+const char *precision_name(precision p)
+{
+    return p == PRECISION_FP16 ? "fp16" : p == PRECISION_TF32 ? "tf32" : "fp32";
+}
+
 activation *step_activation(const step *s)
 {
     switch (s->op) {

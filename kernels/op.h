@@ -369,6 +369,10 @@ int work_ways(const prepare_context *context, const network *net, const work *w)
 /* "conv", "max_pool", … */
 const char *op_name(op o);
 
+/* "ref", "cpu", "cuda"; "fp32", "tf32", "fp16". */
+const char *device_kind_name(device_kind device);
+const char *precision_name(precision p);
+
 /* What is applied to a step's results last; NULL for an operation without activation. To be written
  * to only where the step may be. */
 activation *step_activation(const step *s);

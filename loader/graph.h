@@ -39,6 +39,7 @@ typedef struct value {
     int rank;                     /* GRAPH_UNKNOWN_RANK if the file does not say */
     int64_t dims[GRAPH_MAX_RANK]; /* GRAPH_UNKNOWN_DIM where the file does not say */
     const constant *constant;     /* NULL: known only when the network runs */
+    int holds_bytes;              /* an integer input whose type in the file holds 0..255 */
     int producer;                 /* the node that makes it, or GRAPH_ABSENT */
 } value;
 
@@ -156,6 +157,19 @@ typedef struct graph {
     int *outputs; /* values, in the file's order */
     size_t value_capacity, node_capacity, input_capacity, output_capacity;
 } graph;
+
+/* Input i of a node: a value, or GRAPH_ABSENT. */
+static inline int node_input(const node *n, int i)
+{
+    return i < n->input_count ? n->inputs[i] : GRAPH_ABSENT;
+}
+
+/* The same as a constant; NULL: left out, or known only when the network runs. */
+static inline const constant *node_constant(const graph *g, const node *n, int i)
+{
+    int id = node_input(n, i);
+    return id == GRAPH_ABSENT ? NULL : g->values[id].constant;
+}
 
 /* An empty graph in *out; `source` is copied, made fit for sentences. */
 status graph_new(graph **out, const char *source) STATUS_MUST_CHECK;

@@ -11,5 +11,6 @@
 #define LIMIT_NESTING    16   /* protobuf messages inside messages; PoseNet needs 6 */
 #define LIMIT_NAME_BYTES 4096 /* one name */
 #define LIMIT_WINDOW     1024 /* a convolution's or pool's kernel, stride, dilation or pad */
+#define LIMIT_BLOCK      64   /* a side of SpaceToBatchND's block: TensorFlow's dilation */
 
 #endif

@@ -97,11 +97,11 @@ class Maker:
         for name, count in reversed(HEADS):
             self.to_nhwc(self.conv(x, channels, count, 1), out=name)
 
-    def model(self, nhwc, dims=None, outputs=None, constants_are_inputs=False):
+    def model(self, nhwc, dims=None, outputs=None, constants_are_inputs=False, pixels=TensorProto.FLOAT):
         """`dims`: (batch, height, width), else dynamic."""
         n, h, w = dims or ('n', 'h', 'w')
         shape = [n, h, w, 3] if nhwc else [n, 3, h, w]
-        inputs = [helper.make_tensor_value_info('image', TensorProto.FLOAT, shape)]
+        inputs = [helper.make_tensor_value_info('image', pixels, shape)]
         if constants_are_inputs:
             inputs += [helper.make_tensor_value_info(c.name, c.data_type, c.dims) for c in self.constants]
         names = outputs or [name for name, _ in HEADS]
@@ -129,6 +129,18 @@ def tf2onnx(seed, opset):
     x = m.clip(m.conv(x, 16, 16, group=16, auto_pad='SAME_UPPER', strides=[2, 2]), 0, 6)
     m.heads_nhwc(x, 16)
     return m.model(nhwc=True, constants_are_inputs=opset < 9)
+
+
+def whole_pixels(seed, opset):
+    """The picture as a camera gives it, uint8 and BGR: turned, its channels reversed, then cast and scaled."""
+    m = Maker(seed, opset)
+    x = m.to_nchw('image')
+    x = m.node('Slice', x, m.integers(2), m.integers(-9), m.integers(1), m.integers(-1))
+    x = m.scaled(m.node('Cast', x, to=TensorProto.FLOAT))
+    x = m.node('Relu', m.conv(x, 3, 16, strides=[4, 4], auto_pad='SAME_UPPER'))
+    x = m.node('Relu', m.conv(x, 16, 16, strides=[4, 4], auto_pad='SAME_UPPER'))
+    m.heads_nhwc(x, 16)
+    return m.model(nhwc=True, pixels=TensorProto.UINT8)
 
 
 def tf2onnx_sizes(seed, opset):

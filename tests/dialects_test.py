@@ -24,6 +24,7 @@ CASES = (
     (dialects.tf2onnx, (8, 11, 13, 18), ((65, 97), (97, 65)), {'binary': 2, 'conv': 7, 'max_pool': 1}),
     (dialects.tf2onnx_sizes, (11, 13, 17), ((65, 97), (33, 49)),
      {'binary': 3, 'conv': 4, 'resize': 1, 'concat': 1, 'permute': 2, 'copy': 2}),
+    (dialects.whole_pixels, (12, 13), ((65, 97), (97, 65)), {'binary': 2, 'conv': 3, 'slice': 1}),
     (dialects.unoptimized, (8, 13), ((65, 97), (81, 49)), {'binary': 3, 'conv': 10}),
     (dialects.pytorch, (9, 11, 17, 21, 24), ((65, 97), (97, 65)), {'binary': 2, 'conv': 9, 'max_pool': 1}),
     (dialects.pytorch_upsample, (13, 17), ((65, 97),),
@@ -46,7 +47,7 @@ def expected(path, pixels):
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
     nhwc = session.get_inputs()[0].shape[3] == 3
-    x = pixels[None].astype(np.float32)
+    x = pixels[None] if 'uint8' in session.get_inputs()[0].type else pixels[None].astype(np.float32)
     names = [o.name for o in session.get_outputs()]
     got = dict(zip(names, session.run(names, {'image': x if nhwc else x.transpose(0, 3, 1, 2)})))
     heads = []

@@ -178,7 +178,7 @@ def main():
         check(not os.path.exists('html'), 'a login page is not kept')
         refused(fetch('cut', models='cut'), 'shards end after', 'a shard that is too short')
         check(not os.path.exists('cut'), 'nor are files that make no model')
-        refused(fetch('evil', models='evil'), "a shard is named '../../../escaped.bin'", 'a shard outside')
+        refused(fetch('evil', models='evil'), 'a shard is named "../../../escaped.bin"', 'a shard outside')
         check(not [f for d in os.walk('.') for f in d[2] if 'escaped' in f], 'nothing is written outside')
         refused(fetch('redirect', models='redirect'), 'neither http nor https', 'a redirect to a file')
         refused(fetch('good', KNOWN, 'known'), 'but it should be dd63bf2d3b983e8c', 'a wrong sum')

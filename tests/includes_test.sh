@@ -33,7 +33,7 @@ may loader/generate/*.[ch] : $base $root loader/generate/
 
 # The engine's folders in this order; each knows those before it. A plan is made for a device, of which
 # it sees the interface only; the devices run plans.
-below='kernels/ loader/file_read.h loader/graph.h loader/limits.h loader/names.h
+below='kernels/ loader/file_read.h loader/file_write.h loader/graph.h loader/limits.h loader/names.h
     engine/posenet.h engine/version.h'
 for folder in lower rewrite model plan device tune; do
     below="$below engine/$folder/"

@@ -91,6 +91,10 @@ Test(tensors, typed_data_of_every_type)
         {TYPE(UINT16), {5, 65535}, {5, 65535}},
         {TYPE(UINT8), {5, 255}, {5, 255}},
         {TYPE(BOOL), {0, 1}, {0, 1}},
+        {TYPE(BOOL), {0, 256}, {0, 1}},
+        {TYPE(INT8), {200, -129}, {-56, 127}}, /* beyond the type: what is left in its width */
+        {TYPE(UINT8), {-1, 261}, {255, 5}},
+        {TYPE(UINT16), {-1, 65541}, {65535, 5}},
         {TYPE(FLOAT16), {0x3c00, 0xc100}, {1, -2.5}},
         {TYPE(BFLOAT16), {0x3f80, 0xc020}, {1, -2.5}},
     };
@@ -127,6 +131,12 @@ Test(tensors, typed_data_of_every_type)
     t->uint64_data = (uint64_t[]){1, 4294967295u};
     g = expect_graph(b);
     expect_two(g, (const double[]){1, 4294967295.0});
+    graph_free(&g);
+    b = constant_model(TYPE(UINT32), 2, DIMS(1, 2), &t);
+    t->n_uint64_data = 2;
+    t->uint64_data = (uint64_t[]){(7ull << 32) + 3, UINT64_MAX};
+    g = expect_graph(b);
+    expect_two(g, (const double[]){3, 4294967295.0});
     graph_free(&g);
 }
 

@@ -62,6 +62,24 @@ Test(model, normalisation_is_found_or_asked_for)
     cr_assert(strstr(fail_text(), "neither a MobileNet nor a ResNet"), "%s", fail_text());
 }
 
+/* Whole numbers that hold a pixel, cast before anything is computed with them. */
+Test(model, pixels_may_be_whole_numbers)
+{
+    static const int types[] = {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8,
+                                ONNX__TENSOR_PROTO__DATA_TYPE__INT32,
+                                ONNX__TENSOR_PROTO__DATA_TYPE__INT64};
+    for (int i = 0; i < 6; i++) {
+        tiny_spec spec = {.pixel_type = types[i / 2], .nhwc = i % 2};
+        model *m;
+        cr_assert_eq(open_tiny(&spec, POSENET_NORMALIZE_AUTO, &m), STATUS_OK, "%s", fail_text());
+        cr_assert_eq(m->normalize, NORMALIZE_NONE, "nothing else is whole");
+        cr_assert_eq(m->input_nchw, !spec.nhwc);
+        for (size_t k = 0; k < m->graph->node_count; k++)
+            cr_assert_neq(m->graph->nodes[k].op, GRAPH_CAST);
+        model_close(&m);
+    }
+}
+
 Test(model, what_is_no_posenet_is_refused_by_name)
 {
     static const struct {
@@ -72,8 +90,12 @@ Test(model, what_is_no_posenet_is_refused_by_name)
         {{.without = 2}, "no output is the offset"},
         {{.without = 3}, "no output is the forward displacement"},
         {{.extra = "my_heatmap"}, "both look like the heatmap"},
-        {{.names = {"a", "b", "c", "d"}}, "'c' and 'd' both have 32 channels"},
-        {{.channels = 4}, "input 'image' has 4 channels; a picture has 3"},
+        {{.names = {"a", "b", "c", "d"}}, "\"c\" and \"d\" both have 32 channels"},
+        {{.channels = 4}, "input \"image\" has 4 channels; a picture has 3"},
+        {{.pixel_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT8}, "which holds no 0..255"},
+        {{.pixel_type = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL}, "which holds no 0..255"},
+        {{.pixel_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64, .whole_factor = 2},
+         "computes with input \"image\" before it is cast"},
         {{.second_input = 1}, "2 inputs; a PoseNet has one"},
         {{.constant = 1}, "no output is the heatmap"},
         {{.flat = 2}, "no output is the offset"},
@@ -138,7 +160,7 @@ Test(model, heads_of_different_sizes_are_refused)
     cr_assert_eq(pool_new(&p), STATUS_OK);
     network_request request = {.model = m, .width = 97, .height = 65, .batch = 1, .max_poses = 5};
     cr_assert_eq(network_build(&request, p, &built), STATUS_MODEL);
-    cr_assert(strstr(fail_text(), "output 'offset' is 1x3x4x34"), "%s", fail_text());
+    cr_assert(strstr(fail_text(), "output \"offset\" is 1x3x4x34"), "%s", fail_text());
     pool_free(&p);
     model_close(&m);
 }

@@ -80,9 +80,9 @@ static inline const node *only_node(const graph *g, graph_op op, int inputs)
 
 static inline const constant *input_constant(const graph *g, const node *n, int i)
 {
-    cr_assert_neq(n->inputs[i], GRAPH_ABSENT);
-    cr_assert_not_null(g->values[n->inputs[i]].constant);
-    return g->values[n->inputs[i]].constant;
+    const constant *c = node_constant(g, n, i);
+    cr_assert_not_null(c);
+    return c;
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "loader/limits.h"
 #include "tests/onnx_expect.h"
+#include "tests/shared.h"
 
 /* ---- real files ------------------------------------------------------------------------------ */
 
@@ -39,13 +40,8 @@ static const real_model real_models[] = {
 /* The file's path, or a skipped test. */
 static const char *model_path(const char *file)
 {
-    static char path[1200];
-    const char *models = getenv("POSENET_MODELS"), *source = getenv("POSENET_SOURCE");
-    if (models)
-        snprintf(path, sizeof path, "%s/%s", models, file);
-    else
-        snprintf(path, sizeof path, "%s/../shared/models/%s", source ? source : ".", file);
-    if (access(path, R_OK) != 0) cr_skip_test("%s: no such model", path);
+    static char path[SHARED_PATH_BYTES];
+    if (!shared_model(file, path)) cr_skip_test("skipped: no %s", path);
     return path;
 }
 

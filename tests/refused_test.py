@@ -82,6 +82,10 @@ def as_float(m, x):
     return m.node('Cast', x, to=TensorProto.FLOAT)
 
 
+def doubled(m, x):
+    return as_float(m, m.node('Mul', x, m.constant(2, np.int32)))
+
+
 # The model, and words of the sentence (none: it is taken).
 CASES = (
     (network(quantized), ('QuantizeLinear_', 'is not one that posenet knows')),
@@ -91,7 +95,10 @@ CASES = (
     (network(change=imports('local', 'com.microsoft', 'ai.onnx.ml')), ()),
     (network(opset=29), ('opset 29', '7 to 28')),
     (network(opset=28), ()),
-    (network(as_float, change=input_type(TensorProto.UINT8)), ("'image'", 'integers', 'float')),
+    (network(as_float, change=input_type(TensorProto.UINT8)), ()),
+    (network(as_float, change=input_type(TensorProto.INT8)), ('"image"', 'no 0..255')),
+    (network(doubled, change=input_type(TensorProto.INT32)), ('computes with input "image" before it is cast',)),
+    (network(change=input_type(TensorProto.UINT8)), ('(Div)', 'has real elements, integer are needed')),
     (network(as_float, change=input_type(TensorProto.FLOAT16)), ()),
     (network(change=input_type(TensorProto.STRING)), ('string',)),
     (network(change=batch(0)), ('batch at 0',)),

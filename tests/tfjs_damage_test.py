@@ -70,15 +70,18 @@ change('topology is text', 'no modelTopology with nodes', lambda d, s: d.update(
 change('no nodes', 'no output', lambda d, s: d['modelTopology'].update(node=[]))
 change('node without op', 'has no name or no op', lambda d, s: drop(node(d, 'first'), 'op'))
 change('node named by a number', 'has no name or no op', lambda d, s: node(d, 'first').update(name=7))
-change('node twice', "two nodes are named 'first'", lambda d, s: node(d, 'act').update(name='first'))
-change('reads nobody', "node 'sum' reads 'missing', which no node makes",
+change('node twice', 'two nodes are named "first"', lambda d, s: node(d, 'act').update(name='first'))
+change('reads nobody', 'node "sum" reads "missing", which no node makes',
        lambda d, s: put(node(d, 'sum')['input'], 0, 'missing'))
 change('reads itself', "depends on itself", lambda d, s: put(node(d, 'first')['input'], 0, 'act'))
 change('reads a second output', "not a first output", lambda d, s: put(node(d, 'sum')['input'], 0, 'first:1'))
 change('reads a number', 'an input is no text', lambda d, s: put(node(d, 'sum')['input'], 0, 3))
-change('signature of nobody', "reads 'missing:0'",
+change('signature of nobody', 'reads "missing:0"',
        lambda d, s: d.update(signature={'outputs': {'a': {'name': 'missing:0'}}}))
 change('signature of a constant', 'is not computed', lambda d, s: d.update(signature={'outputs': {'a': {'name': FIRST}}}))
+
+change('signature of an order', 'output "^\\x1b[31mact" carries no data',
+       lambda d, s: d.update(signature={'outputs': {'a': {'name': '^\x1b[31mact'}}}))
 
 # ---- the manifest
 manifest = lambda d, g=0: d['weightsManifest'][g]
@@ -98,52 +101,52 @@ change('shard is long', 'the tensors fill only',
 change('shard is empty', 'shards end after', lambda d, s: s.update({manifest(d)['paths'][0]: b''}))
 change('a shard too few', 'shards end after', lambda d, s: drop(manifest(d)['paths'], -1))
 change('tensor without name', 'has no name', lambda d, s: drop(manifest(d)['weights'][0], 'name'))
-change('tensor without dtype', "tensor '%s': it has no dtype" % FIRST,
+change('tensor without dtype', 'tensor "%s": it has no dtype' % FIRST,
        lambda d, s: drop(weight(d, FIRST), 'dtype'))
 for kind in ('bool', 'string', 'complex64', 'float64', 'Float32'):
-    change('dtype ' + kind, "tensor '%s': its dtype is '%s'" % (FIRST, kind),
+    change('dtype ' + kind, 'tensor "%s": its dtype is "%s"' % (FIRST, kind),
            lambda d, s, k=kind: weight(d, FIRST).update(dtype=k))
 change('quantised to nothing', 'its quantization has no dtype',
        lambda d, s: weight(d, FIRST).update(quantization={'min': 0, 'scale': 1}))
-change('quantised to int8', "is quantised to 'int8'",
+change('quantised to int8', 'is quantised to "int8"',
        lambda d, s: weight(d, FIRST).update(quantization={'dtype': 'int8', 'min': 0, 'scale': 1}))
-change('no scale', "no number 'scale'", lambda d, s: weight(d, FIRST).update(quantization={'dtype': 'uint8', 'min': 0}))
-change('min is text', "no number 'min'",
+change('no scale', 'no number "scale"', lambda d, s: weight(d, FIRST).update(quantization={'dtype': 'uint8', 'min': 0}))
+change('min is text', 'no number "min"',
        lambda d, s: weight(d, FIRST).update(quantization={'dtype': 'uint8', 'scale': 1, 'min': '0'}))
-change('endless scale', "no number 'scale'",
+change('endless scale', 'no number "scale"',
        lambda d, s: json.dumps(d).replace(
            '"float32"}', '"float32", "quantization": {"dtype": "uint8", "min": 0, "scale": 1e999}}', 1))
-change('no shape', "tensor '%s': it has no shape" % FIRST, lambda d, s: drop(weight(d, FIRST), 'shape'))
+change('no shape', 'tensor "%s": it has no shape' % FIRST, lambda d, s: drop(weight(d, FIRST), 'shape'))
 for dims, words in (([-1, 3], 'dimension 0 is -1'), ([1 << 40], 'dimension 0 is'), ([1 << 20] * 4, 'elements'),
                     ([3.5], 'is no size'), ([1] * 9, 'more than 8 dimensions'), ([1 << 30], 'shards end after'),
                     ([[3]], 'is no size'),
                     (['x'], 'is no size')):
     change('shape %s' % dims, words, lambda d, s, dims=dims: weight(d, FIRST).update(shape=dims))
-change('tensor twice', "two tensors are named '%s'" % FIRST, lambda d, s: manifest(d)['weights'][1].update(name=FIRST))
-change('other shape than the node', "tensor '%s': its shape is not that of its weights" % FIRST,
+change('tensor twice', 'two tensors are named "%s"' % FIRST, lambda d, s: manifest(d)['weights'][1].update(name=FIRST))
+change('other shape than the node', 'tensor "%s": its shape is not that of its weights' % FIRST,
        lambda d, s: weight(d, FIRST).update(shape=weight(d, FIRST)['shape'][::-1]))
 change('other dtype than the node', 'its dtype is not that of its weights',
        lambda d, s: weight(d, FIRST).update(dtype='int32'))
-change('constant without weights', "tensor 'first_w' has no weights",
+change('constant without weights', 'tensor "first_w" has no weights',
        lambda d, s: d['modelTopology']['node'].append({'name': 'first_w', 'op': 'Const'}))
 
 # ---- nodes
 attr = lambda d, name: node(d, name)['attr']
-change('unknown operator', "node 'act' (LeakyRelu): is an operator that no PoseNet has",
+change('unknown operator', 'node "act" (LeakyRelu): is an operator that no PoseNet has',
        lambda d, s: node(d, 'act').update(op='LeakyRelu'))
-change('operator with a line break', "node 'act'", lambda d, s: node(d, 'act').update(op='Le\nak'))
-change('data format', "data_format is 'NCHW'", lambda d, s: attr(d, 'first').update(data_format={'s': 'TkNIVw=='}))
-change('padding is missing', "padding is ''", lambda d, s: drop(attr(d, 'first'), 'padding'))
-change('padding is plain text', "'padding' is no text in base64",
+change('operator with a line break', 'node "act"', lambda d, s: node(d, 'act').update(op='Le\nak'))
+change('data format', 'data_format is "NCHW"', lambda d, s: attr(d, 'first').update(data_format={'s': 'TkNIVw=='}))
+change('padding is missing', 'padding is ""', lambda d, s: drop(attr(d, 'first'), 'padding'))
+change('padding is plain text', '"padding" is no text in base64',
        lambda d, s: attr(d, 'first').update(padding={'s': 'SAME!'}))
-change('padding is a number', "'padding' is no text in base64", lambda d, s: attr(d, 'first').update(padding={'i': 1}))
+change('padding is a number', '"padding" is no text in base64', lambda d, s: attr(d, 'first').update(padding={'i': 1}))
 for values, words in (([1, 0, 1, 1], 'outside 1..'), ([2, 1, 1, 1], 'are not 1, height, width, 1'),
                       ([1, 2], 'are not 1, height'),
                       ([1, 5000, 1, 1], 'outside 1..'), (['a'] * 4, 'no integer'), ([1.5] * 4, 'no integer'),
                       (list(range(9)), 'more than 8')):
     change('strides %s' % values, words, lambda d, s, v=values: attr(d, 'first').update(strides={'list': {'i': v}}))
-change('strides is no list', "'strides' is no list", lambda d, s: attr(d, 'first').update(strides={'i': 3}))
-change('bias of other channels', "node 'sum' (BiasAdd): its input 1 has 17 numbers for 6 channels",
+change('strides is no list', '"strides" is no list', lambda d, s: attr(d, 'first').update(strides={'i': 3}))
+change('bias of other channels', 'node "sum" (BiasAdd): its input 1 has 17 numbers for 6 channels',
        lambda d, s: put(node(d, 'sum')['input'], 1, constant_of(d, CONV)))
 change('weights of other channels', 'its weights take 6 channels, its picture has 3',
        lambda d, s: put(node(d, 'first')['input'], 1, constant_of(d, 'inner')))
@@ -208,8 +211,27 @@ def deep_nodes(d, s):
     d['modelTopology']['node'].reverse()
 
 
+def one_shard_often(d, s):
+    """1 GiB that takes no room on the disk, three times."""
+    os.makedirs('model')
+    open('model/huge', 'w').truncate(1 << 30)
+    quantized = {'dtype': 'uint8', 'min': 0, 'scale': 1}
+    d['weightsManifest'] += [{'paths': ['huge'], 'weights': [{'name': 'huge%d' % i, 'shape': [1 << 30], 'dtype': 'float32',
+                                                              'quantization': quantized}]} for i in range(3)]
+
+
+def long_empty_lists(d, s):
+    """Two lists of 2^31 - 1 rows without columns: joined they have more rows than an int can count."""
+    manifest(d)['weights'].append({'name': 'rows', 'shape': [2147483647, 0], 'dtype': 'int32'})
+    add_node(d, 'rows', 'Const')
+    add_node(d, 'joined', 'ConcatV2', 'rows', 'rows', zero_of(d))
+    find(d, 'SpaceToBatchND')['input'][2] = 'joined'
+
+
+change('one shard often', 'shards of more than 2147483648 bytes', one_shard_often)
+change('long empty lists', 'no short list of integers', long_empty_lists)
 change('exponential chain', 'chain of integers is too long', nested_chain)
-change('deep graph', "node 'end' (Nonsense)", deep_nodes)
+change('deep graph', 'node "end" (Nonsense)', deep_nodes)
 change('too many nodes', ' nodes',
        lambda d, s: d['modelTopology'].update(node=[{'name': 'n', 'op': 'x'}] * 100001))
 

@@ -25,7 +25,9 @@ typedef struct tiny_spec {
     int constant;                    /* 1 + a head that is a constant; 0: none */
     int flat;                        /* 1 + a head of rank 3; 0: none */
     int second_input;                /* added to the picture */
-    const char *extra;               /* one more output with the heatmap's channels */
+    int pixel_type;                  /* ONNX's number of the input's type; 0: float */
+    int whole_factor;  /* the picture is multiplied by this before it is cast; 0: it is not */
+    const char *extra; /* one more output with the heatmap's channels */
 } tiny_spec;
 
 static const char *const tiny_names[DECODE_HEADS] = {"heatmap", "offset", "displacement_fwd",
@@ -105,13 +107,23 @@ static inline uint8_t *tiny_model(const tiny_spec *spec, size_t *size)
     int64_t c = spec->channels ? spec->channels : 3;
     const char *at = "image";
     const int64_t nhwc[] = {n, h, w, c}, nchw[] = {n, c, h, w};
-    onnx_build_input(b, "image", 4, spec->nhwc ? nhwc : nchw);
+    onnx_build_typed_input(b, "image", spec->pixel_type ? spec->pixel_type : 1, 4,
+                           spec->nhwc ? nhwc : nchw);
     if (spec->second_input) {
         onnx_build_input(b, "second", 4, spec->nhwc ? nhwc : nchw);
         onnx_build_node(b, "Add", "image,second", "both");
         at = "both";
     }
     if (spec->nhwc) at = tiny_transpose(b, at, "image_nchw", (int64_t[]){0, 3, 1, 2});
+    if (spec->pixel_type) {
+        if (spec->whole_factor) {
+            onnx_build_integers(b, "factor", 1, (int64_t[]){spec->whole_factor});
+            onnx_build_node(b, "Mul", pool_format(b->p, "%s,factor", at), "multiplied");
+            at = "multiplied";
+        }
+        onnx_build_int(b, onnx_build_node(b, "Cast", at, "pixels"), "to", 1);
+        at = "pixels";
+    }
     if (spec->turned) at = tiny_transpose(b, at, "turned", (int64_t[]){0, 1, 3, 2});
     if (spec->scaled) {
         onnx_build_floats(b, "scale", 0, NULL, &(float){1.0f / 255.0f});

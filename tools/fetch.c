@@ -129,16 +129,17 @@ static int is_plain_name(const char *name)
 
 static status fetch_shards(fetch *f, const cJSON *json, const char *path)
 {
-    const cJSON *manifest = cJSON_GetObjectItemCaseSensitive(json, "weightsManifest"), *group;
+    const cJSON *manifest = tfjs_json_member(json, "weightsManifest"), *group;
     cJSON_ArrayForEach(group, manifest)
     {
         const cJSON *shard;
-        cJSON_ArrayForEach(shard, cJSON_GetObjectItemCaseSensitive(group, "paths"))
+        cJSON_ArrayForEach(shard, tfjs_json_member(group, "paths"))
         {
             const char *name = cJSON_GetStringValue(shard);
             const char *ignored;
             if (!name || !is_plain_name(name))
-                return fail(STATUS_MODEL, "%s: a shard is named '%s'", path, name_show(name).text);
+                return fail(STATUS_MODEL, "%s: a shard is named \"%s\"", path,
+                            name_show(name).text);
             TRY(fetch_file(f, name, &ignored));
         }
     }

@@ -9,10 +9,12 @@
 #include "loader/tfjs/write.h"
 #include "tools/options.h"
 
+enum { NO_DIALECT = -1 };
+
 typedef struct generate_options {
     generate_settings settings;
     float multiplier;
-    const char *dialect;
+    int dialect; /* NO_DIALECT: not said */
     int seed, opset, quant_bytes;
 } generate_options;
 
@@ -33,18 +35,12 @@ static status choose_architecture(const char *name, generate_settings *s)
     return STATUS_OK;
 }
 
-static status choose_dialect(const char *name, generate_dialect *dialect)
+static status take_dialect(const option *o, const char *value)
 {
     static const char *const names[] = {[GENERATE_NCHW] = "nchw",
                                         [GENERATE_TF2ONNX_NHWC] = "tf2onnx-nhwc",
                                         [GENERATE_TORCH_BN] = "torch-bn"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i]) != 0) continue;
-        *dialect = (generate_dialect)i;
-        return STATUS_OK;
-    }
-    return fail(STATUS_ARGUMENT, "--dialect needs nchw, tf2onnx-nhwc or torch-bn, not \"%s\"",
-                name);
+    return take_choice(o, value, names, 3, o->target);
 }
 
 static status generate(generate_options *o, const char *architecture, const char *path)
@@ -53,15 +49,14 @@ static status generate(generate_options *o, const char *architecture, const char
     if (!onnx && !tfjs)
         return fail(STATUS_ARGUMENT,
                     "%s: the file to write must end in .onnx, or in .json for TF.js", path);
-    if (tfjs && (o->dialect || o->opset))
+    if (tfjs && (o->dialect != NO_DIALECT || o->opset))
         return fail(STATUS_ARGUMENT, "%s: --dialect and --opset are for ONNX", path);
     if (onnx && o->quant_bytes)
         return fail(STATUS_ARGUMENT, "%s: --quant-bytes is for TF.js, which ends in .json", path);
     TRY(choose_architecture(architecture, &o->settings));
-    TRY(choose_dialect(o->dialect ? o->dialect
-                       : tfjs     ? "tf2onnx-nhwc"
-                                  : "nchw",
-                       &o->settings.dialect));
+    o->settings.dialect = o->dialect != NO_DIALECT ? (generate_dialect)o->dialect
+                          : tfjs                   ? GENERATE_TF2ONNX_NHWC
+                                                   : GENERATE_NCHW;
     o->settings.multiplier = (int)((double)o->multiplier * 100 + 0.5);
     o->settings.seed = (uint64_t)o->seed;
     graph *g = NULL;
@@ -83,11 +78,11 @@ static int list_options(generate_options *o, option list[GENERATE_OPTIONS])
          take_real, &o->multiplier, 0, 2},
         {"--seed", "N", "other weights for another number (default 1)", take_whole, &o->seed, 0,
          2147483647},
-        {"--dialect", "D",
+        {"--dialect", "nchw|tf2onnx-nhwc|torch-bn",
          "how ONNX is written: nchw (default); tf2onnx-nhwc, with\n"
          "Transposes at its edges; torch-bn, with BatchNormalization and\n"
          "explicit pads",
-         take_text, &o->dialect, 0, 0},
+         take_dialect, &o->dialect, 0, 0},
         {"--opset", "N", "of ONNX (default 13)", take_whole, &o->opset, ONNX_WRITE_OLDEST,
          ONNX_WRITE_NEWEST},
         {"--quant-bytes", "1|2|4", "bytes a weight of TF.js takes (default 4)", take_whole,
@@ -105,7 +100,8 @@ static int list_options(generate_options *o, option list[GENERATE_OPTIONS])
 
 exit_status generate_command(int argc, char **argv)
 {
-    generate_options o = {.settings = {.stride = 16}, .multiplier = 0.75f, .seed = 1};
+    generate_options o = {
+        .settings = {.stride = 16}, .multiplier = 0.75f, .dialect = NO_DIALECT, .seed = 1};
     option options[GENERATE_OPTIONS];
     const usage use = {
         .command = "generate",

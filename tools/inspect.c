@@ -2,21 +2,13 @@
 #include <stdio.h>
 
 #include "engine/inside.h"
-#include "tools/inspect.h"
 #include "tools/json.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
 #include "tools/outputs.h"
 #include "tools/tuning.h"
 
-static const char *const head_names[DECODE_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
-
 /* ---- words ---------------------------------------------------------------------------------- */
-
-const char *precision_name(precision p)
-{
-    return p == PRECISION_FP16 ? "fp16" : p == PRECISION_TF32 ? "tf32" : "fp32";
-}
 
 static const char *normalize_name(normalization n)
 {
@@ -63,7 +55,7 @@ static void print_model(const model *m)
     if (m->fixed_height) printf(", fixed height %d", m->fixed_height);
     printf(", pixels normalised as %s\n  heads     ", normalize_name(m->normalize));
     for (int h = 0; h < DECODE_HEADS; h++)
-        printf("%s%s %s", h ? ", " : "", head_names[h], head_output(m, h));
+        printf("%s%s %s", h ? ", " : "", head_keys[h], head_output(m, h));
     printf(" (%s), stride %d\n", m->heads_nchw ? "NCHW" : "NHWC", m->stride);
 }
 
@@ -164,7 +156,7 @@ static void write_all(FILE *to, const char *path, const posenet *engine)
     fprintf(to, ",\"stride\":%d,\"input\":{\"width\":%d,\"height\":%d,\"batch\":%d},\"heads\":{",
             m->stride, p->width, p->height, p->batch);
     for (int h = 0; h < DECODE_HEADS; h++)
-        json_key(to, h ? "," : "", head_names[h], head_output(m, h));
+        json_key(to, h ? "," : "", head_keys[h], head_output(m, h));
     fprintf(to, "},\"weight_bytes\":%lld,\"arena\":{\"bytes\":%zu,\"largest_sum_alive\":%zu}",
             (long long)plan_weight_bytes(p), p->arena_bytes, p->arena_bound);
     fprintf(to, ",\"flops\":%lld,\"bytes\":%lld", (long long)total(p, step_flops),

@@ -6,17 +6,13 @@
 
 #include "tools/options.h"
 
-typedef struct choice {
-    const char *name;
-    int value;
-} choice;
+const char *const head_keys[POSENET_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
 
-/* Which of the choices the first `length` bytes of `text` name, or -1. */
-static int choose(const choice *choices, int count, const char *text, size_t length)
+/* Which of the names, NULL for none, the first `length` bytes of `text` are, or -1. */
+static int choose(const char *const *names, int count, const char *text, size_t length)
 {
     for (int i = 0; i < count; i++)
-        if (strlen(choices[i].name) == length && memcmp(choices[i].name, text, length) == 0)
-            return choices[i].value;
+        if (names[i] && strlen(names[i]) == length && memcmp(names[i], text, length) == 0) return i;
     return -1;
 }
 
@@ -108,10 +104,10 @@ status take_size(const option *o, const char *value)
 
 status take_device(const option *o, const char *value)
 {
-    static const choice devices[] = {{"auto", POSENET_DEVICE_AUTO},
-                                     {"cpu", POSENET_DEVICE_CPU},
-                                     {"ref", POSENET_DEVICE_REF},
-                                     {"cuda", POSENET_DEVICE_CUDA}};
+    static const char *const devices[] = {[POSENET_DEVICE_AUTO] = "auto",
+                                          [POSENET_DEVICE_CPU] = "cpu",
+                                          [POSENET_DEVICE_REF] = "ref",
+                                          [POSENET_DEVICE_CUDA] = "cuda"};
     posenet_settings *settings = o->target;
     const char *colon = strchr(value, ':');
     int device = choose(devices, 4, value, colon ? (size_t)(colon - value) : strlen(value));
@@ -124,34 +120,40 @@ status take_device(const option *o, const char *value)
     return STATUS_OK;
 }
 
+status take_choice(const option *o, const char *value, const char *const *names, int count,
+                   int *index)
+{
+    *index = choose(names, count, value, strlen(value));
+    if (*index >= 0) return STATUS_OK;
+    return fail(STATUS_ARGUMENT, "%s needs %s, not \"%s\"", o->name, o->value, value);
+}
+
 status take_precision(const option *o, const char *value)
 {
-    static const choice precisions[] = {{"fp32", POSENET_PRECISION_FP32},
-                                        {"tf32", POSENET_PRECISION_TF32},
-                                        {"fp16", POSENET_PRECISION_FP16}};
-    int precision = choose(precisions, 3, value, strlen(value));
-    if (precision < 0)
-        return fail(STATUS_ARGUMENT, "--precision needs %s, not \"%s\"", o->value, value);
-    ((posenet_settings *)o->target)->precision = (posenet_precision)precision;
+    static const char *const names[] = {[POSENET_PRECISION_FP32] = "fp32",
+                                        [POSENET_PRECISION_TF32] = "tf32",
+                                        [POSENET_PRECISION_FP16] = "fp16"};
+    int index;
+    TRY(take_choice(o, value, names, 4, &index));
+    ((posenet_settings *)o->target)->precision = (posenet_precision)index;
     return STATUS_OK;
 }
 
 status take_normalize(const option *o, const char *value)
 {
-    static const choice rules[] = {{"auto", POSENET_NORMALIZE_AUTO},
-                                   {"mobilenet", POSENET_NORMALIZE_MOBILENET},
-                                   {"resnet", POSENET_NORMALIZE_RESNET},
-                                   {"none", POSENET_NORMALIZE_NONE}};
-    int rule = choose(rules, 4, value, strlen(value));
-    if (rule < 0) return fail(STATUS_ARGUMENT, "--normalize needs %s, not \"%s\"", o->value, value);
-    ((posenet_settings *)o->target)->normalize = (posenet_normalize)rule;
+    static const char *const names[] = {[POSENET_NORMALIZE_AUTO] = "auto",
+                                        [POSENET_NORMALIZE_MOBILENET] = "mobilenet",
+                                        [POSENET_NORMALIZE_RESNET] = "resnet",
+                                        [POSENET_NORMALIZE_NONE] = "none"};
+    int index;
+    TRY(take_choice(o, value, names, 4, &index));
+    ((posenet_settings *)o->target)->normalize = (posenet_normalize)index;
     return STATUS_OK;
 }
 
 /* heatmap=NAME,offset=NAME,fwd=NAME,bwd=NAME in any order; what is left out is found by name. */
 status take_heads(const option *o, const char *value)
 {
-    static const char *const keys[POSENET_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
     heads_option *names = o->target;
     if (snprintf(names->text, sizeof names->text, "%s", value) >= HEAD_NAMES_BYTES)
         return fail(STATUS_ARGUMENT, "--heads is longer than %d bytes", HEAD_NAMES_BYTES - 1);
@@ -161,7 +163,7 @@ status take_heads(const option *o, const char *value)
         char *name = strchr(at, '=');
         if (name) *name++ = '\0';
         int which = 0;
-        while (which < POSENET_HEADS && strcmp(at, keys[which]) != 0) which++;
+        while (which < POSENET_HEADS && strcmp(at, head_keys[which]) != 0) which++;
         if (!name || !*name || which == POSENET_HEADS)
             return fail(STATUS_ARGUMENT, "--heads needs %s, not \"%s\"", o->value, value);
         names->settings->heads[which] = name;

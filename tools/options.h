@@ -58,6 +58,13 @@ status take_precision(const option *o, const char *value); /* posenet_settings *
 status take_normalize(const option *o, const char *value); /* posenet_settings */
 status take_heads(const option *o, const char *value);     /* heads_option */
 
+/* The index of the value among `names`, an enum's by its numbers (NULL: has none); else fails. */
+status take_choice(const option *o, const char *value, const char *const *names, int count,
+                   int *index);
+
+/* What --heads calls each head. */
+extern const char *const head_keys[POSENET_HEADS];
+
 /* Where the parts of --heads are kept: settings.heads points into the text. */
 typedef struct heads_option {
     posenet_settings *settings;

@@ -68,9 +68,10 @@ static status write_json(job *j)
 {
     const char *path = j->options->json;
     int several = j->options->image_count > 1;
-    if (j->json && (ferror(j->json) || fclose(j->json) != 0))
-        return fail(STATUS_MEMORY, "out of memory for the JSON");
+    int lost = j->json && ferror(j->json);
+    if (j->json && fclose(j->json) != 0) lost = 1;
     j->json = NULL;
+    if (lost) return fail(STATUS_MEMORY, "out of memory for the JSON");
     if (!path || (!several && !j->json_text)) return STATUS_OK;
     FILE *to;
     TRY(output_open(path, &to));

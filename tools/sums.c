@@ -110,7 +110,7 @@ status sums_read(const char *path, sum_list *out)
 status sums_write(const sum_list *list, const char *path)
 {
     file_writer f;
-    TRY(file_write_begin(&f, path));
+    TRY(file_write_begin(&f, path, 0666));
     status s = STATUS_OK;
     for (size_t i = 0; s == STATUS_OK && i < list->count; i++) {
         char *line =

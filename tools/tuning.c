@@ -2,7 +2,6 @@
 #include "tools/tuning.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static status take_tune(const option *o, const char *value)
 {
@@ -10,12 +9,10 @@ static status take_tune(const option *o, const char *value)
                                         [POSENET_TUNE_OFF] = "off",
                                         [POSENET_TUNE_ON] = "on",
                                         [POSENET_TUNE_AGAIN] = "again"};
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-        if (strcmp(names[i], value) == 0) {
-            ((posenet_settings *)o->target)->tune = (posenet_tune)i;
-            return STATUS_OK;
-        }
-    return fail(STATUS_ARGUMENT, "--tune needs %s, not \"%s\"", o->value, value);
+    int index;
+    TRY(take_choice(o, value, names, 4, &index));
+    ((posenet_settings *)o->target)->tune = (posenet_tune)index;
+    return STATUS_OK;
 }
 
 option option_tune(posenet_settings *settings)

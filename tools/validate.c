@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "tools/inspect.h"
 #include "tools/model_find.h"
 #include "tools/options.h"
 #include "tools/synthetic.h"

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels/median.h"
 #include "kernels/preprocess/letterbox.h"
+#include "tools/options.h"
 #include "tools/validate.h"
 
 /* What may differ. Errors of single steps add up on the way, and half precision moves a keypoint
@@ -16,8 +18,6 @@ typedef struct limits {
 
 static const limits limits_fp32 = {1e-4, 1e-2, 0.002, 0.02, 0.002};
 static const limits limits_half = {5e-2, INFINITY, 0.25, 2.0, 0.02};
-
-static const char *const head_names[DECODE_HEADS] = {"heatmap", "offset", "fwd", "bwd"};
 
 /* ---- heads ---------------------------------------------------------------------------------- */
 
@@ -62,7 +62,7 @@ static status check_heads(const comparison *c, const limits *most, int *bad)
         int is_bad = !(difference <= limit);
         *bad += is_bad;
         printf("  %-4s head %-8s largest difference %8.2e %s, limit %8.2e\n", is_bad ? "OUT" : "ok",
-               head_names[h], difference, h == DECODE_HEATMAP ? "(score)" : "px     ", limit);
+               head_keys[h], difference, h == DECODE_HEATMAP ? "(score)" : "px     ", limit);
     }
     return STATUS_OK;
 }
@@ -80,12 +80,6 @@ typedef struct gaps {
     int missing;
 } gaps;
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Distances of the keypoints that ref is sure of, in pixels of the network's input. */
 static int distances(const pose *want, const posenet_pose *got, double scale, double *to)
 {
@@ -96,7 +90,6 @@ static int distances(const pose *want, const posenet_pose *got, double scale, do
         to[count++] =
             hypot((double)got->keypoints[k].x - w->x, (double)got->keypoints[k].y - w->y) / scale;
     }
-    qsort(to, (size_t)count, sizeof *to, ascending);
     return count;
 }
 
@@ -111,8 +104,8 @@ static void pair_poses(const slot *ref, const posenet_pose *got, int got_count, 
         if (want->score < POSE_SEEN) continue;
         for (int k = 0; k < got_count; k++) {
             int count = distances(want, &got[k], scale, apart);
-            double median = count ? apart[count / 2] : 0.0;
-            if (median < best) best = median, nearest = k;
+            double middle = count ? median(apart, count) : 0.0;
+            if (middle < best) best = middle, nearest = k;
         }
         if (nearest < 0 || best > 2.0) {
             g->missing += want->score > POSE_SEEN + POSE_NEARLY;
@@ -132,16 +125,15 @@ static void check_poses(const comparison *c, const posenet_pose *got, int got_co
     double scale = fmax((double)letterbox_padded_width(&box) / box.input_width,
                         (double)letterbox_padded_height(&box) / box.input_height);
     pair_poses(c->ref.slot, got, got_count, scale, &g);
-    qsort(g.values, (size_t)g.count, sizeof *g.values, ascending);
+    double middle = g.count ? median(g.values, g.count) : 0.0; /* sorts them */
     int spare = g.count / 50 > 1 ? g.count / 50 : 1;
-    double median = g.count ? g.values[g.count / 2] : 0.0;
     double p98 = g.count > spare ? g.values[g.count - 1 - spare] : 0.0;
     int is_bad =
-        g.missing || !(median <= most->median) || !(p98 <= most->p98) || !(g.score <= most->pose);
+        g.missing || !(middle <= most->median) || !(p98 <= most->p98) || !(g.score <= most->pose);
     *bad += is_bad;
     printf("  %-4s poses %d for %d, %d missing; %d keypoints of score > 0.5: median %.4f px, p98 "
            "%.4f px, score %.1e\n       limits: median %g px, p98 %g px, score %g\n",
-           is_bad ? "OUT" : "ok", got_count, c->ref.slot->counts[0], g.missing, g.count, median,
+           is_bad ? "OUT" : "ok", got_count, c->ref.slot->counts[0], g.missing, g.count, middle,
            p98, g.score, most->median, most->p98, most->pose);
 }
 

@@ -4,16 +4,11 @@
 #include "engine/device/cuda.h"
 #include "kernels/cuda/compare.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/median.h"
 
 /* Networks in one sample: as many as fit into this time, but not more than that. */
 static const double sample_us = 1200;
 enum { MOST_NETWORKS = 8 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* One of `count` networks back to back behind another one, so that the host's launch of the first
  * is not in it. */
@@ -57,8 +52,7 @@ status gpu_measure(device *d, slot *s, int repeats, double *microseconds)
     if (code == STATUS_OK) code = take_samples(r, start, end, repeats, samples);
     if (end) (void)cudaEventDestroy(end);
     if (start) (void)cudaEventDestroy(start);
-    qsort(samples, (size_t)repeats, sizeof *samples, by_value);
-    *microseconds = samples[repeats / 2];
+    *microseconds = median(samples, repeats);
     free(samples);
     return code;
 }

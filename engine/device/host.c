@@ -8,6 +8,7 @@
 #include "engine/device/slot.h"
 #include "engine/plan/arena.h"
 #include "kernels/element.h"
+#include "kernels/median.h"
 #include "kernels/threads.h"
 
 enum { PINNED_ALIGNMENT = 64 };
@@ -123,12 +124,6 @@ static status host_wait(device *d, slot *s)
 
 /* ---- for the tuner --------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static status host_measure(device *d, slot *s, int repeats, double *microseconds)
 {
     double *samples = heap_array((size_t)repeats, sizeof *samples);
@@ -139,8 +134,7 @@ static status host_measure(device *d, slot *s, int repeats, double *microseconds
         code = host_compute(d, s, s->plan->network_first, s->plan->network_count);
         if (i >= 0) samples[i] = now_us() - start;
     }
-    qsort(samples, (size_t)repeats, sizeof *samples, by_value);
-    *microseconds = samples[repeats / 2];
+    *microseconds = median(samples, repeats);
     free(samples);
     return code;
 }
@@ -188,6 +182,6 @@ status device_host_open(device_kind kind, device **out)
     if (!*out) return STATUS_MEMORY;
     (*out)->calls = &host_calls;
     (*out)->kind = kind;
-    snprintf((*out)->name, sizeof(*out)->name, "%s", kind == DEVICE_REF ? "ref" : "cpu");
+    snprintf((*out)->name, sizeof(*out)->name, "%s", device_kind_name(kind));
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "loader/limits.h"
 #include "loader/names.h"
 
 const int naming_nchw[AXES] = {AXIS_N, AXIS_C, AXIS_H, AXIS_W};
@@ -78,7 +79,11 @@ static status add_tensor(lowering *l, const char *name, const shape *s, const in
 {
     TRY(lower_rank(name, s->rank));
     int64_t count;
-    TRY(shape_count(s, &count));
+    if (shape_count(s, &count) != STATUS_OK) {
+        char text[SHAPE_TEXT_BYTES];
+        return fail(STATUS_UNSUPPORTED, "\"%s\" of %s would have more than %lld elements",
+                    name_show(name).text, shape_text(s, text), (long long)LIMIT_ELEMENTS);
+    }
     if (count < 1) return fail(STATUS_UNSUPPORTED, "\"%s\" has no elements", name_show(name).text);
     tensor t = {.name = name, .type = TYPE_FP32, .dims = {1, 1, 1, 1}, .constant = constant};
     for (int i = 0; i < s->rank; i++) {

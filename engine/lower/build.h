@@ -78,7 +78,7 @@ status lower_binary(lowering *l, binary_kind kind, operand *a, operand *b,
 /* to = the activation of x. */
 status lower_activate(lowering *l, activation act, operand *x, operand *to) STATUS_MUST_CHECK;
 
-/* One node whose inputs are not all known, by kind of operator (lower_node.c picks). `out` is the
+/* One node whose inputs are not all known, by kind of operator (lower_node picks). `out` is the
  * operand of its output 0. */
 status lower_node(lowering *l) STATUS_MUST_CHECK;
 status lower_conv(lowering *l, operand *out) STATUS_MUST_CHECK;

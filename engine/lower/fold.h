@@ -57,10 +57,4 @@ status fold_shape_node(folder *f, const node *n, const shape *in,
 status fold_move(folder *f, const node *n, const constant *const *inputs, const constant **outputs,
                  int *done) STATUS_MUST_CHECK;
 
-/* Input i of a node, or GRAPH_ABSENT. */
-static inline int node_input(const node *n, int i)
-{
-    return i < n->input_count ? n->inputs[i] : GRAPH_ABSENT;
-}
-
 #endif

@@ -74,29 +74,37 @@ status shape_flatten(const shape *in, int64_t axis, shape *out)
     return STATUS_OK;
 }
 
-/* Sets named[i] for each axis that the list names, once at most. */
-static status name_axes(list axes, int rank, int named[GRAPH_MAX_RANK])
+/* Which axes a node has named so far, each once at most. */
+typedef struct axis_set {
+    int rank;
+    unsigned char named[GRAPH_MAX_RANK];
+} axis_set;
+
+/* shape_axis of one more. */
+static status name_axis(axis_set *set, int64_t axis, int *out)
 {
-    for (int i = 0; i < GRAPH_MAX_RANK; i++) named[i] = 0;
-    for (int64_t i = 0; i < axes.count; i++) {
-        int axis;
-        TRY(shape_axis(axes.items[i], rank, &axis));
-        if (named[axis]) return fail(STATUS_MODEL, "axis %d is named twice", axis);
-        named[axis] = 1;
-    }
+    TRY(shape_axis(axis, set->rank, out));
+    if (set->named[*out]++) return fail(STATUS_MODEL, "axis %d is named twice", *out);
+    return STATUS_OK;
+}
+
+static status name_axes(axis_set *set, list axes)
+{
+    int axis;
+    for (int64_t i = 0; i < axes.count; i++) TRY(name_axis(set, axes.items[i], &axis));
     return STATUS_OK;
 }
 
 status shape_squeeze(const shape *in, list axes, shape *out)
 {
-    int named[GRAPH_MAX_RANK];
-    TRY(name_axes(axes.items ? axes : (list){NULL, 0}, in->rank, named));
+    axis_set set = {.rank = in->rank};
+    TRY(name_axes(&set, axes));
     shape result = {0};
     for (int i = 0; i < in->rank; i++) {
-        if (axes.items && named[i] && in->dims[i] != 1) {
+        if (set.named[i] && in->dims[i] != 1) {
             return fail(STATUS_MODEL, "axis %d has dim %" PRId64 ", not 1", i, in->dims[i]);
         }
-        int drop = axes.items ? named[i] : in->dims[i] == 1;
+        int drop = axes.items ? set.named[i] : in->dims[i] == 1;
         if (!drop) result.dims[result.rank++] = in->dims[i];
     }
     *out = result;
@@ -110,10 +118,10 @@ status shape_unsqueeze(const shape *in, list axes, shape *out)
                     axes.count + in->rank, GRAPH_MAX_RANK);
     }
     shape result = {.rank = in->rank + (int)axes.count};
-    int named[GRAPH_MAX_RANK];
-    TRY(name_axes(axes, result.rank, named));
+    axis_set set = {.rank = result.rank};
+    TRY(name_axes(&set, axes));
     for (int i = 0, from = 0; i < result.rank; i++) {
-        result.dims[i] = named[i] ? 1 : in->dims[from++];
+        result.dims[i] = set.named[i] ? 1 : in->dims[from++];
     }
     *out = result;
     return STATUS_OK;
@@ -127,14 +135,10 @@ status shape_transpose(const shape *in, const node *n, int axes[GRAPH_MAX_RANK],
                     in->rank);
     }
     shape result = {.rank = in->rank};
-    int named[GRAPH_MAX_RANK] = {0};
+    axis_set set = {.rank = in->rank};
     for (int i = 0; i < in->rank; i++) {
-        int axis;
-        TRY(shape_axis(given ? n->as.permutation.axes[i] : in->rank - 1 - i, in->rank, &axis));
-        if (named[axis]) return fail(STATUS_MODEL, "axis %d is named twice", axis);
-        named[axis] = 1;
-        axes[i] = axis;
-        result.dims[i] = in->dims[axis];
+        TRY(name_axis(&set, given ? n->as.permutation.axes[i] : in->rank - 1 - i, &axes[i]));
+        result.dims[i] = in->dims[axes[i]];
     }
     *out = result;
     return STATUS_OK;
@@ -162,12 +166,10 @@ status shape_slice(const shape *in, list starts, list ends, list axes, list step
         cut->begin[i] = 0;
         cut->step[i] = 1;
     }
-    int named[GRAPH_MAX_RANK] = {0};
+    axis_set set = {.rank = in->rank};
     for (int i = 0; i < (int)count; i++) {
         int axis;
-        TRY(shape_axis(axes.items ? axes.items[i] : i, in->rank, &axis));
-        if (named[axis]) return fail(STATUS_MODEL, "axis %d is named twice", axis);
-        named[axis] = 1;
+        TRY(name_axis(&set, axes.items ? axes.items[i] : i, &axis));
         int64_t dim = in->dims[axis], step = steps.items ? steps.items[i] : 1;
         if (step == 0) return fail(STATUS_MODEL, "axis %d has step 0", axis);
         int64_t low = step > 0 ? 0 : -1, high = step > 0 ? dim : dim - 1;
@@ -194,12 +196,10 @@ status shape_pad(const shape *in, list pads, list axes, pad_mode mode, padding *
     }
     shape result = *in;
     for (int i = 0; i < GRAPH_MAX_RANK; i++) amounts->before[i] = amounts->after[i] = 0;
-    int named[GRAPH_MAX_RANK] = {0};
+    axis_set set = {.rank = in->rank};
     for (int i = 0; i < (int)count; i++) {
         int axis;
-        TRY(shape_axis(axes.items ? axes.items[i] : i, in->rank, &axis));
-        if (named[axis]) return fail(STATUS_MODEL, "axis %d is named twice", axis);
-        named[axis] = 1;
+        TRY(name_axis(&set, axes.items ? axes.items[i] : i, &axis));
         int64_t before = pads.items[i], after = pads.items[count + i], dim = in->dims[axis];
         int64_t most = mode == PAD_MODE_CONSTANT  ? LIMIT_DIM
                        : mode == PAD_MODE_REFLECT ? dim - 1

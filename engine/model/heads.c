@@ -54,15 +54,15 @@ static status find_wanted(const char *source, const head_candidate *outputs, int
     for (int i = 0; i < count; i++) {
         if (strcmp(outputs[i].name, name)) continue;
         if (outputs[i].channels == HEAD_NO_MAP)
-            return fail(STATUS_MODEL, "%s: output '%s' is no map of cells: it cannot be the %s",
+            return fail(STATUS_MODEL, "%s: output \"%s\" is no map of cells: it cannot be the %s",
                         source, name, head_words[head]);
         if (!fits(&outputs[i], head))
-            return fail(STATUS_MODEL, "%s: output '%s' has %d channels, the %s has %d", source,
+            return fail(STATUS_MODEL, "%s: output \"%s\" has %d channels, the %s has %d", source,
                         name, outputs[i].channels, head_words[head], decode_channels[head]);
         *found = i;
         return STATUS_OK;
     }
-    return fail(STATUS_MODEL, "%s: no output is named '%s', asked for as the %s", source, name,
+    return fail(STATUS_MODEL, "%s: no output is named \"%s\", asked for as the %s", source, name,
                 head_words[head]);
 }
 
@@ -74,7 +74,7 @@ static status find_named(const char *source, const head_candidate *outputs, int 
         if (!named_like(outputs[i].name, head) || !fits(&outputs[i], head)) continue;
         if (*found >= 0)
             return fail(STATUS_MODEL,
-                        "%s: outputs '%s' and '%s' both look like the %s: say which one is "
+                        "%s: outputs \"%s\" and \"%s\" both look like the %s: say which one is "
                         "(settings.heads, --heads)",
                         source, outputs[*found].name, outputs[i].name, head_words[head]);
         *found = i;
@@ -98,15 +98,15 @@ static status find_by_channels(const char *source, const head_candidate *outputs
         if (named_like_any(outputs[i].name)) continue;
         if (*found >= 0)
             return fail(STATUS_MODEL,
-                        "%s: outputs '%s' and '%s' both have %d channels and names that do not "
+                        "%s: outputs \"%s\" and \"%s\" both have %d channels and names that do not "
                         "tell which is the %s: say which one is (settings.heads, --heads)",
                         source, outputs[*found].name, outputs[i].name, decode_channels[head],
                         head_words[head]);
         *found = i;
     }
     if (*found < 0)
-        return fail(STATUS_MODEL, "%s: no output is the %s (%d channels, named like '%s')", source,
-                    head_words[head], decode_channels[head], head_patterns[head]);
+        return fail(STATUS_MODEL, "%s: no output is the %s (%d channels, named like \"%s\")",
+                    source, head_words[head], decode_channels[head], head_patterns[head]);
     return STATUS_OK;
 }
 

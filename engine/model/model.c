@@ -54,8 +54,9 @@ static status find_fixed(const graph *g, const char *word, int64_t dim, int low,
     return STATUS_OK;
 }
 
-/* Where the one input's axes are, and which of its sides the file fixes. */
-static status find_input(model *m)
+/* Where the one input's axes are, and which of its sides the file fixes. Of whole numbers it takes
+ * pixels as they are: *wish. */
+static status find_input(model *m, posenet_normalize *wish)
 {
     const graph *g = m->graph;
     if (g->input_count != 1)
@@ -63,20 +64,21 @@ static status find_input(model *m)
     const value *v = &g->values[g->inputs[0]];
     int rank, axis_of[AXES];
     TRY(lower_input_axes(g, 0, &rank, axis_of));
-    if (v->type != ELEMENT_REAL)
-        return fail(STATUS_UNSUPPORTED,
-                    "%s: input '%s' takes integers; only float inputs are supported", g->source,
-                    v->name);
     if (rank != AXES)
-        return fail(STATUS_MODEL, "%s: input '%s' is no batch of pictures (it has rank %d, not 4)",
-                    g->source, v->name, rank);
+        return fail(STATUS_MODEL,
+                    "%s: input \"%s\" is no batch of pictures (it has rank %d, not 4)", g->source,
+                    v->name, rank);
+    if (v->type == ELEMENT_INTEGER) {
+        TRY(graph_take_whole_pixels(m->graph, g->inputs[0]));
+        if (*wish == POSENET_NORMALIZE_AUTO) *wish = POSENET_NORMALIZE_NONE;
+    }
     m->input_nchw = axis_of[1] == AXIS_C;
     if (v->rank != AXES) return STATUS_OK;
     if (v->dims[1] == 3 && v->dims[3] != 3) m->input_nchw = 1;
     if (v->dims[3] == 3 && v->dims[1] != 3) m->input_nchw = 0;
     int64_t channels = v->dims[m->input_nchw ? 1 : 3];
     if (channels != 3 && channels != GRAPH_UNKNOWN_DIM)
-        return fail(STATUS_MODEL, "%s: input '%s' has %lld channels; a picture has 3", g->source,
+        return fail(STATUS_MODEL, "%s: input \"%s\" has %lld channels; a picture has 3", g->source,
                     v->name, (long long)channels);
     TRY(find_fixed(g, "batch", v->dims[0], 1, MODEL_MAX_BATCH, &m->fixed_batch));
     TRY(find_fixed(g, "height", v->dims[m->input_nchw ? 2 : 1], POSENET_MIN_SIDE, POSENET_MAX_SIDE,
@@ -150,9 +152,10 @@ static status probe(model *m, const model_request *q, pool *p)
 static status model_make(const model_request *q, model *m)
 {
     TRY(read_graph(q, &m->graph));
-    TRY(find_input(m));
+    posenet_normalize wish = q->normalize;
+    TRY(find_input(m, &wish));
     /* Before the rewrites, which may fold a scaling of the input away. */
-    TRY(normalize_choose(m->graph, q->normalize, &m->normalize));
+    TRY(normalize_choose(m->graph, wish, &m->normalize));
     TRY(graph_rewrite(m->graph));
     pool *p;
     TRY(pool_new(&p));

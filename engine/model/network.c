@@ -97,9 +97,10 @@ static status put_head(const network_request *q, const lowered_value *v, int hea
     const graph *g = q->model->graph;
     const char *name = g->values[g->outputs[q->model->heads[head]]].name;
     if (v->tensor < 0 || net->tensors[v->tensor].constant)
-        return fail(STATUS_MODEL, "%s: output '%s' does not depend on the input", g->source, name);
+        return fail(STATUS_MODEL, "%s: output \"%s\" does not depend on the input", g->source,
+                    name);
     if (v->rank != AXES)
-        return fail(STATUS_MODEL, "%s: output '%s' has rank %d, a head has 4", g->source, name,
+        return fail(STATUS_MODEL, "%s: output \"%s\" has rank %d, a head has 4", g->source, name,
                     v->rank);
     const int *wanted = q->model->heads_nchw ? nchw_axes : nhwc_axes;
     b->heads[head] = v->tensor;
@@ -114,7 +115,7 @@ static status put_head(const network_request *q, const lowered_value *v, int hea
     if (dims[AXIS_C] != decode_channels[head] || dims[AXIS_N] != q->batch ||
         dims[AXIS_H] != first[AXIS_H] || dims[AXIS_W] != first[AXIS_W])
         return fail(STATUS_MODEL,
-                    "%s: output '%s' is %dx%dx%dx%d (n, height, width, channels) for a batch of "
+                    "%s: output \"%s\" is %dx%dx%dx%d (n, height, width, channels) for a batch of "
                     "%d, the heatmap is %dx%d",
                     g->source, name, dims[AXIS_N], dims[AXIS_H], dims[AXIS_W], dims[AXIS_C],
                     q->batch, first[AXIS_H], first[AXIS_W]);

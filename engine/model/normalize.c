@@ -11,8 +11,7 @@ static int scales(graph_op op)
 /* The filter's shape, [out][in / groups][height][width]; NULL where it is no constant. */
 static const int64_t *filter_dims(const graph *g, const node *n)
 {
-    if (n->op != GRAPH_CONV || n->input_count < 2 || n->inputs[1] < 0) return NULL;
-    const constant *filter = g->values[n->inputs[1]].constant;
+    const constant *filter = n->op == GRAPH_CONV ? node_constant(g, n, 1) : NULL;
     return filter && filter->rank == 4 ? filter->dims : NULL;
 }
 

@@ -64,11 +64,6 @@ static void lengthen(const cover_request *q, const int *last_reader, int first, 
     }
 }
 
-static const char *device_word(device_kind device)
-{
-    return device == DEVICE_CUDA ? "cuda" : device == DEVICE_CPU ? "cpu" : "ref";
-}
-
 static status refuse(const cover_request *q, int index)
 {
     const step *s = &q->net->steps[index];
@@ -77,7 +72,7 @@ static status refuse(const cover_request *q, int index)
     return fail(STATUS_UNSUPPORTED,
                 "step %d, %s to %dx%dx%dx%d (%s): no %s implementation takes it", index,
                 op_name(s->op), dims[AXIS_N], dims[AXIS_H], dims[AXIS_W], dims[AXIS_C], s->nodes,
-                device_word(q->device));
+                device_kind_name(q->device));
 }
 
 status cover_find(const cover_request *request, pool *p, work **works, int *count)

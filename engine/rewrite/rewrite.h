@@ -19,6 +19,11 @@
  * The values that are graph inputs and outputs, and their names, stay. */
 status graph_rewrite(graph *g) STATUS_MUST_CHECK;
 
+/* Makes an integer input, which must be a picture, one of real numbers; before graph_rewrite.
+ * Refused where the file's type holds no pixels, or where the graph computes with them as they are.
+ */
+status graph_take_whole_pixels(graph *g, int input) STATUS_MUST_CHECK;
+
 /* Rewrites what lower() gave in place: out->net, and with it the tensors' numbers in out->inputs
  * and out->outputs. */
 status network_rewrite(lowered *out, pool *p) STATUS_MUST_CHECK;

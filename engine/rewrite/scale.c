@@ -76,8 +76,7 @@ static int take_batch_norm(const graph *g, const node *n, chain *c)
     const float *lists[4];
     if (c->axis != 1 || n->input_count != 5) return 0;
     for (int i = 0; i < 4; i++) {
-        int id = n->inputs[i + 1];
-        const constant *k = id == GRAPH_ABSENT ? NULL : g->values[id].constant;
+        const constant *k = node_constant(g, n, i + 1);
         if (!k || !k->reals || k->count != c->channels) return 0;
         lists[i] = k->reals;
     }
@@ -169,9 +168,9 @@ static status apply(graph *g, node *conv, const constant *filter, const constant
 
 static status scale_one(graph *g, const value_uses *uses, node *conv, chain *c)
 {
-    const constant *filter = g->values[conv->inputs[1]].constant, *bias = NULL;
-    if (conv->input_count > 2 && conv->inputs[2] != GRAPH_ABSENT) {
-        bias = g->values[conv->inputs[2]].constant;
+    const constant *filter = node_constant(g, conv, 1), *bias = NULL;
+    if (node_input(conv, 2) != GRAPH_ABSENT) {
+        bias = node_constant(g, conv, 2);
         if (!bias || !bias->reals || bias->count != c->channels) return STATUS_OK;
     }
     for (int i = 0; i < c->channels; i++) {
@@ -185,9 +184,8 @@ static status scale_one(graph *g, const value_uses *uses, node *conv, chain *c)
 /* The number of output channels if the node is a convolution with a sound filter; else 0. */
 static int conv_channels(const graph *g, const node *n)
 {
-    if (n->op != GRAPH_CONV || n->input_count < 2 || n->output_count != 1) return 0;
-    if (n->inputs[1] == GRAPH_ABSENT || n->outputs[0] == GRAPH_ABSENT) return 0;
-    const constant *f = g->values[n->inputs[1]].constant;
+    if (n->op != GRAPH_CONV || n->output_count != 1 || n->outputs[0] == GRAPH_ABSENT) return 0;
+    const constant *f = node_constant(g, n, 1);
     if (!f || !f->reals || f->rank != 4 || f->count < 1 || f->dims[0] > 1 << 20) return 0;
     return (int)f->dims[0];
 }

@@ -29,7 +29,6 @@ static char *row_names(const cover_request *cover, pool *p)
 
 static status make_key(tune_cache *c)
 {
-    static const char *const precisions[] = {"fp32", "tf32", "fp16"};
     const plan_request *q = c->request;
     const network *net = c->cover->net;
     char identity[512] = "";
@@ -42,7 +41,7 @@ static status make_key(tune_cache *c)
                          "posenet " VERSION_TEXT ": a choice of the tuner, format 2\n"
                          "device %s\nprecision %s\ninput %dx%d, batch %d\nthreads %d\nrows%s\n"
                          "network of %d steps, %016llx\n",
-                         identity, precisions[q->precision], q->width, q->height, q->batch,
+                         identity, precision_name(q->precision), q->width, q->height, q->batch,
                          q->threads, names, net->step_count,
                          (unsigned long long)signature_of(net, 0, net->step_count));
     return c->key ? STATUS_OK : STATUS_MEMORY;

@@ -1,7 +1,6 @@
 /* Reading and writing the files that choices are kept in. */
 #include "engine/tune/cache_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include <unistd.h>
 
 #include "loader/file_read.h"
-#include "loader/names.h"
+#include "loader/file_write.h"
 
 enum { MOST_BYTES = 1 << 20 };
 
@@ -81,35 +80,12 @@ status tune_file_read(const char *path, pool *p, char **text)
 
 /* ---- write ----------------------------------------------------------------------------------- */
 
-static int write_all(int file, const char *text)
-{
-    for (size_t left = strlen(text); left;) {
-        ssize_t wrote = write(file, text, left);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return 0;
-        text += wrote;
-        left -= (size_t)wrote;
-    }
-    return fsync(file) == 0;
-}
-
-static status refuse(const char *path, int reason)
-{
-    return fail(STATUS_FILE, "%s: cannot be written: %s", path_show(path).text, strerror(reason));
-}
-
 status tune_file_write(const char *path, const char *text)
 {
-    char temporary[TUNE_PATH_BYTES];
-    join(path, ".XXXXXX", temporary);
-    if (!*temporary) return refuse(path, ENAMETOOLONG);
+    file_writer w;
+    struct stat about;
     make_folders(path);
-    int file = mkstemp(temporary); /* for the user alone */
-    if (file < 0) return refuse(path, errno);
-    int reason = write_all(file, text) ? 0 : errno;
-    if (close(file) != 0 && !reason) reason = errno;
-    if (!reason && rename(temporary, path) != 0) reason = errno;
-    if (!reason) return STATUS_OK;
-    (void)unlink(temporary);
-    return refuse(path, reason);
+    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode)) (void)unlink(path); /* pipes, links */
+    TRY(file_write_begin(&w, path, 0600)); /* for the user alone */
+    return file_write_end(&w, file_write(&w, text, strlen(text)));
 }

@@ -18,9 +18,9 @@ void tune_file_path(const char *folder, const char *name, char path[TUNE_PATH_BY
  * want of memory. */
 status tune_file_read(const char *path, pool *p, char **text) STATUS_MUST_CHECK;
 
-/* Makes the folders on the way, for the user alone, writes the text beside its place and moves it
- * there: who reads meanwhile sees the old file or the new one, and of two writers the last one
- * wins. A link that stood there is replaced, not followed. */
+/* Makes the folders on the way and the file, for the user alone. Who reads meanwhile sees the old
+ * file or the new one (loader/file_write.h). What else stood there, a link or a pipe, is replaced.
+ */
 status tune_file_write(const char *path, const char *text) STATUS_MUST_CHECK;
 
 #endif

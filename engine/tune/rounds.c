@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/tune/ways.h"
+#include "kernels/median.h"
 
 enum {
     WARM_UP = 2,
@@ -121,7 +122,7 @@ static void take_times(lineup *r, int frames, double *samples)
         int places = 0;
         for (int k = i; k < r->work_count; k++) {
             if (r->way_of[k] != way) continue;
-            sum += tune_median(samples + k * MOST_FRAMES, frames);
+            sum += median(samples + k * MOST_FRAMES, frames);
             places++;
             r->way_of[k] = NULL;
         }

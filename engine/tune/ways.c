@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 /* ---- listing --------------------------------------------------------------------------------- */
@@ -141,18 +140,6 @@ double tune_now(void)
 int tune_is_late(const tuner *t)
 {
     return tune_now() > t->deadline;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double tune_median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return values[count / 2];
 }
 
 void tune_tell(const tuner *t, const char *format, ...)

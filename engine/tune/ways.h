@@ -109,9 +109,6 @@ double tune_now(void);
 
 int tune_is_late(const tuner *t);
 
-/* The median of `count` values, which are sorted for it. */
-double tune_median(double *values, int count);
-
 /* A line for those who want to know, printf's way. */
 void tune_tell(const tuner *t, const char *format, ...) STATUS_FORMAT(2, 3);
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/tune/whole.h"
+#include "kernels/median.h"
 
 enum { SWEEPS = 3, BEST_SAMPLES = 5, SCREEN_SAMPLES = 3, PAIRS = 7, EARLY_PAIRS = 3 };
 
@@ -70,8 +71,8 @@ static status compare_pairs(chooser *c, whole *best, whole *other, int *better)
         if (i + 1 == EARLY_PAIRS && won < EARLY_PAIRS - 1) return STATUS_OK;
         if (tune_is_late(c->t)) return STATUS_OK;
     }
-    double gain = tune_median(gains, PAIRS);
-    best->us = tune_median(was, PAIRS);
+    double gain = median(gains, PAIRS);
+    best->us = median(was, PAIRS);
     other->us = best->us - gain;
     *better = won >= PAIRS - 1 && gain > gain_more_us + gain_factor * best->us;
     return STATUS_OK;

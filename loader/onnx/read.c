@@ -152,6 +152,7 @@ static status read_input(reader *r, const Onnx__ValueInfoProto *info)
     value declared = {.rank = GRAPH_UNKNOWN_RANK};
     status s = onnx_element(type->tensor_type->elem_type, name_show(name).text, &declared.type);
     if (s != STATUS_OK) return fail(s, "%s: input %s", r->g->source, fail_text());
+    declared.holds_bytes = onnx_holds_bytes(type->tensor_type->elem_type);
     TRY(read_shape_of(r, name, type->tensor_type->shape, &declared));
 
     int id = name_table_find(&r->values, name, GRAPH_ABSENT);
@@ -161,6 +162,7 @@ static status read_input(reader *r, const Onnx__ValueInfoProto *info)
     TRY(value_named(r, name, &id));
     value *v = &r->g->values[id];
     v->type = declared.type;
+    v->holds_bytes = declared.holds_bytes;
     v->rank = declared.rank;
     memcpy(v->dims, declared.dims, sizeof v->dims);
     return graph_add_input(r->g, id);

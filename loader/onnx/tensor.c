@@ -61,6 +61,11 @@ status onnx_element(int32_t number, const char *what, element *out)
     return STATUS_OK;
 }
 
+int onnx_holds_bytes(int32_t number)
+{
+    return number != TYPE(INT8) && number != TYPE(BOOL);
+}
+
 /* ---- elements -------------------------------------------------------------------------------- */
 
 /* ONNX's raw bytes are little-endian whatever the machine is. */
@@ -101,24 +106,22 @@ static float real_of_bits(int32_t type, uint64_t bits)
     }
 }
 
-/* Two's complement of the type's own width; what uint64 holds beyond int64 is refused. */
+/* Of `bits` as many as the type has, in two's complement where it is signed; what uint64 holds
+ * beyond int64 is refused. */
 static status integer_of_bits(const data_type *type, uint64_t bits, const char *what, int64_t *out)
 {
+    uint64_t sign = (uint64_t)1 << (8 * type->bytes - 1), own = bits & (sign | (sign - 1));
     switch (type->number) {
-    case TYPE(INT8): *out = (int64_t)(bits & 0xff) - (int64_t)((bits & 0x80) << 1); break;
-    case TYPE(INT16): *out = (int64_t)(bits & 0xffff) - (int64_t)((bits & 0x8000) << 1); break;
-    case TYPE(INT32):
-        *out = (int64_t)(bits & 0xffffffff) - (int64_t)((bits & 0x80000000) << 1);
-        break;
     case TYPE(BOOL): *out = bits != 0; break;
-    case TYPE(UINT64):
-        if (bits > INT64_MAX)
-            return fail(STATUS_UNSUPPORTED, "%s: holds %llu, more than int64 can", what,
-                        (unsigned long long)bits);
-        *out = (int64_t)bits;
-        break;
+    case TYPE(INT8):
+    case TYPE(INT16):
+    case TYPE(INT32): *out = (int64_t)(own ^ sign) - (int64_t)sign; break;
     case TYPE(INT64): memcpy(out, &bits, sizeof *out); break;
-    default: *out = (int64_t)bits;
+    default:
+        if (own > INT64_MAX)
+            return fail(STATUS_UNSUPPORTED, "%s: holds %llu, more than int64 can", what,
+                        (unsigned long long)own);
+        *out = (int64_t)own;
     }
     return STATUS_OK;
 }

@@ -21,6 +21,9 @@ status onnx_tensor_read(onnx_data *data, Onnx__TensorProto *t, pool *p, const ch
  * than a byte are refused. */
 status onnx_element(int32_t data_type, const char *what, element *out) STATUS_MUST_CHECK;
 
+/* 1 if elements of that type, one that onnx_element takes, can be 0..255. */
+int onnx_holds_bytes(int32_t data_type);
+
 /* `size` bytes of the tensor's external data in *bytes (release with free()). Its location must lie
  * in the model's folder, also after symbolic links are followed; nothing is allocated before the
  * file is known to hold them. */

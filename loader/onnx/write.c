@@ -6,9 +6,9 @@
 
 #include "loader/file_write.h"
 #include "loader/limits.h"
-#include "loader/name_table.h"
 #include "loader/names.h"
 #include "loader/onnx/write_node.h"
+#include "loader/value_names.h"
 
 enum { TYPE_FLOAT = 1, TYPE_INT64 = 7 }; /* ONNX's numbers of element types */
 
@@ -41,39 +41,6 @@ status onnx_write_tensor(onnx_writer *w, const constant *c, const char *name,
     out->raw_data.data =
         c->type == ELEMENT_REAL ? (uint8_t *)(void *)c->reals : (uint8_t *)(void *)c->integers;
     return STATUS_OK;
-}
-
-/* What a value is called: its own name if it has one that nobody has taken, "name_17" or
- * "value_17" otherwise. Inputs and outputs come first, so that theirs stay. */
-static status name_value(onnx_writer *w, name_table *taken, int id)
-{
-    if (w->names[id]) return STATUS_OK;
-    const char *name = w->g->values[id].name;
-    if (!*name || name_table_find(taken, name, -1) >= 0) {
-        const char *stem = *name ? name : "value";
-        for (int i = id;; i++) {
-            name = pool_format(w->pool, "%s_%d", stem, i);
-            if (!name) return STATUS_MEMORY;
-            if (name_table_find(taken, name, -1) < 0) break;
-        }
-    }
-    w->names[id] = name;
-    return name_table_add(taken, name, id);
-}
-
-static status name_values(onnx_writer *w)
-{
-    const graph *g = w->g;
-    name_table taken;
-    name_table_begin(&taken);
-    status s = STATUS_OK;
-    for (size_t i = 0; s == STATUS_OK && i < g->input_count; i++)
-        s = name_value(w, &taken, g->inputs[i]);
-    for (size_t i = 0; s == STATUS_OK && i < g->output_count; i++)
-        s = name_value(w, &taken, g->outputs[i]);
-    for (size_t i = 0; s == STATUS_OK && i < g->value_count; i++) s = name_value(w, &taken, (int)i);
-    name_table_end(&taken);
-    return s;
 }
 
 /* The name of a dimension that the file does not know; equal names promise equal sizes, so only
@@ -118,7 +85,7 @@ static status describe_value(onnx_writer *w, int id, int is_input, Onnx__ValueIn
 {
     const value *v = &w->g->values[id];
     if (w->shapes[id].rank < 0)
-        return fail(STATUS_UNSUPPORTED, "'%s' has no known rank, which ONNX asks for",
+        return fail(STATUS_UNSUPPORTED, "\"%s\" has no known rank, which ONNX asks for",
                     name_show(v->name).text);
     Onnx__ValueInfoProto *info = pool_array(w->pool, 1, sizeof *info);
     Onnx__TypeProto *type = pool_array(w->pool, 1, sizeof *type);
@@ -207,7 +174,7 @@ static status pack_model(const Onnx__ModelProto *model, const char *path)
     if (onnx__model_proto__get_packed_size(model) >= (size_t)LIMIT_FILE_BYTES)
         return fail(STATUS_UNSUPPORTED, "%lld bytes or more, which protobuf cannot hold",
                     (long long)LIMIT_FILE_BYTES);
-    TRY(file_write_begin(&sink.file, path));
+    TRY(file_write_begin(&sink.file, path, 0666));
     onnx__model_proto__pack_to_buffer(model, &sink.base);
     return file_write_end(&sink.file, sink.result);
 }
@@ -229,10 +196,9 @@ static status write_model(onnx_writer *w, const char *path)
     model.n_opset_import = 1;
     model.opset_import = &opsets;
 
-    w->names = pool_array(w->pool, w->g->value_count, sizeof *w->names);
     w->initializer = pool_array(w->pool, w->g->value_count, sizeof *w->initializer);
-    if (!w->names || !w->initializer) return STATUS_MEMORY;
-    TRY(name_values(w));
+    if (!w->initializer) return STATUS_MEMORY;
+    TRY(graph_value_names(w->g, w->pool, &w->names));
     TRY(onnx_find_shapes(w));
     TRY(write_nodes(w, &graph_proto));
     TRY(write_initializers(w, &graph_proto));
@@ -250,7 +216,7 @@ static status choose_opset(const graph *g, int opset, int *out)
         int needed = onnx_least_opset(g, &g->nodes[i]);
         if (needed <= least) continue;
         if (opset)
-            return fail(STATUS_UNSUPPORTED, "node '%s' (%s) needs opset %d, not %d",
+            return fail(STATUS_UNSUPPORTED, "node \"%s\" (%s) needs opset %d, not %d",
                         name_show(g->nodes[i].name).text, graph_op_name(g->nodes[i].op), needed,
                         opset);
         least = needed;

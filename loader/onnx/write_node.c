@@ -75,22 +75,16 @@ static status add_int_copies(draft *d, const char *name, const int *ints, int co
     return add_ints(d, name, copy, count);
 }
 
-static const constant *input_constant(const graph *g, const node *n, int index)
-{
-    if (index >= n->input_count || n->inputs[index] == GRAPH_ABSENT) return NULL;
-    return g->values[n->inputs[index]].constant;
-}
-
 static int has_input(const node *n, int index)
 {
-    return index < n->input_count && n->inputs[index] != GRAPH_ABSENT;
+    return node_input(n, index) != GRAPH_ABSENT;
 }
 
 /* Input `index` as an attribute list: for opsets that know it as nothing else. */
 static status input_to_ints(draft *d, int index, const char *name)
 {
     if (!has_input(d->n, index)) return STATUS_OK;
-    const constant *c = input_constant(d->w->g, d->n, index);
+    const constant *c = node_constant(d->w->g, d->n, index);
     if (!c || c->type != ELEMENT_INTEGER)
         return fail(STATUS_UNSUPPORTED, "%s is no constant, as opset %d needs", name, d->w->opset);
     return add_ints(d, name, c->integers, c->count);
@@ -100,7 +94,7 @@ static status input_to_float(draft *d, int index, const char *name, float fallba
 {
     float f = fallback;
     if (has_input(d->n, index)) {
-        const constant *c = input_constant(d->w->g, d->n, index);
+        const constant *c = node_constant(d->w->g, d->n, index);
         if (!c || c->type != ELEMENT_REAL || c->count != 1)
             return fail(STATUS_UNSUPPORTED, "%s is no constant, as opset %d needs", name,
                         d->w->opset);
@@ -277,6 +271,6 @@ status onnx_write_node(onnx_writer *w, const node *n, Onnx__NodeProto *out)
     status s = write_node(&d);
     return s == STATUS_MEMORY || s == STATUS_OK
                ? s
-               : fail(s, "node '%s' (%s): %s", name_show(n->name).text, graph_op_name(n->op),
+               : fail(s, "node \"%s\" (%s): %s", name_show(n->name).text, graph_op_name(n->op),
                       fail_text());
 }

@@ -11,17 +11,11 @@ static onnx_shape unknown_dims(int rank)
     return s;
 }
 
-static const constant *constant_input(const graph *g, const node *n, int index)
-{
-    if (index >= n->input_count || n->inputs[index] == GRAPH_ABSENT) return NULL;
-    return g->values[n->inputs[index]].constant;
-}
-
 /* Convolution and pooling keep the batch; a convolution has a channel for each of its filters. */
 static onnx_shape window_shape(const graph *g, const node *n, const onnx_shape *x)
 {
     onnx_shape s = unknown_dims(4);
-    const constant *weights = n->op == GRAPH_CONV ? constant_input(g, n, 1) : NULL;
+    const constant *weights = n->op == GRAPH_CONV ? node_constant(g, n, 1) : NULL;
     if (x->rank == 4) s.dims[0] = x->dims[0];
     if (weights)
         s.dims[1] = weights->dims[0];
@@ -55,8 +49,8 @@ static onnx_shape broadcast(const onnx_shape *a, const onnx_shape *b)
 
 static int squeezed_rank(const graph *g, const node *n, int rank)
 {
-    const constant *axes = constant_input(g, n, 1);
-    if (rank < 0 || !axes) return GRAPH_UNKNOWN_RANK;
+    const constant *axes = node_constant(g, n, 1);
+    if (rank < 0 || !axes || axes->count > GRAPH_MAX_RANK) return GRAPH_UNKNOWN_RANK;
     return n->op == GRAPH_SQUEEZE ? rank - (int)axes->count : rank + (int)axes->count;
 }
 
@@ -66,7 +60,7 @@ static onnx_shape node_shape(const onnx_writer *w, const node *n)
     onnx_shape none = unknown_dims(GRAPH_UNKNOWN_RANK);
     const onnx_shape *x =
         n->input_count && n->inputs[0] != GRAPH_ABSENT ? &w->shapes[n->inputs[0]] : &none;
-    const constant *second = constant_input(g, n, 1);
+    const constant *second = node_constant(g, n, 1);
     switch (n->op) {
     case GRAPH_CONV:
     case GRAPH_MAX_POOL: return window_shape(g, n, x);

@@ -11,7 +11,7 @@ status tfjs_check_format(const cJSON *attr)
     TRY(tfjs_attr_word(attr, "data_format", format));
     return !strcmp(format, "NHWC")
                ? STATUS_OK
-               : fail(STATUS_UNSUPPORTED, "its data_format is '%s', not NHWC", format);
+               : fail(STATUS_UNSUPPORTED, "its data_format is \"%s\", not NHWC", format);
 }
 
 /* The middle two of four numbers: those of height and width. */
@@ -62,7 +62,7 @@ static status read_window(const tfjs_node *n, window *w)
     else if (!strcmp(padding, "EXPLICIT"))
         w->auto_pad = PAD_EXPLICIT;
     else
-        return fail(STATUS_MODEL, "its padding is '%s', not SAME, VALID or EXPLICIT", padding);
+        return fail(STATUS_MODEL, "its padding is \"%s\", not SAME, VALID or EXPLICIT", padding);
     return w->auto_pad == PAD_EXPLICIT ? read_explicit_pads(n->attr, w->pads) : STATUS_OK;
 }
 
@@ -73,10 +73,10 @@ static status enter_sandwich(tfjs_translation *t, const tfjs_result *x, window *
     tfjs_sandwich *s = &t->sandwiches[x->sandwich];
     int outside = t->model->nodes[s->node].inputs[0];
     if (s->conv != GRAPH_ABSENT)
-        return fail(STATUS_UNSUPPORTED, "is the second convolution after SpaceToBatchND '%s'",
+        return fail(STATUS_UNSUPPORTED, "is the second convolution after SpaceToBatchND \"%s\"",
                     name_show(t->model->nodes[s->node].name).text);
     if (x->value != t->results[outside].value || t->model->nodes[s->node].readers > 1)
-        return fail(STATUS_UNSUPPORTED, "something stands between it and SpaceToBatchND '%s'",
+        return fail(STATUS_UNSUPPORTED, "something stands between it and SpaceToBatchND \"%s\"",
                     name_show(t->model->nodes[s->node].name).text);
     for (int axis = 0; axis < 2; axis++) {
         int64_t dilation = (int64_t)w->dilation[axis] * s->block[axis];

@@ -8,7 +8,7 @@
 
 /* Sizes that pads and crops are computed for. They are sums of a constant and of what the size
  * lacks to a multiple of the block, so they repeat after LIMIT_BLOCK sizes at the latest. */
-enum { LIMIT_BLOCK = 64, PROBES = 2 * LIMIT_BLOCK };
+enum { PROBES = 2 * LIMIT_BLOCK };
 
 static status read_block(const tfjs_translation *t, int id, int block[2])
 {

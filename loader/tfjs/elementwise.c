@@ -12,7 +12,7 @@ status tfjs_picture(const tfjs_translation *t, int id, int index, tfjs_result *o
     int from = n->inputs[index];
     *out = t->results[from];
     if (out->value == GRAPH_ABSENT)
-        return fail(STATUS_UNSUPPORTED, "its input '%s' is no picture",
+        return fail(STATUS_UNSUPPORTED, "its input \"%s\" is no picture",
                     name_show(t->model->nodes[from].name).text);
     out->shared |= t->model->nodes[from].readers > 1;
     return STATUS_OK;
@@ -23,7 +23,7 @@ status tfjs_whole_picture(const tfjs_translation *t, int id, int index, tfjs_res
     TRY(tfjs_picture(t, id, index, out));
     if (out->sandwich < 0) return STATUS_OK;
     int open = t->sandwiches[out->sandwich].node;
-    return fail(STATUS_UNSUPPORTED, "stands between SpaceToBatchND '%s' and its BatchToSpaceND",
+    return fail(STATUS_UNSUPPORTED, "stands between SpaceToBatchND \"%s\" and its BatchToSpaceND",
                 name_show(t->model->nodes[open].name).text);
 }
 
@@ -136,7 +136,7 @@ status tfjs_emit_activation(tfjs_translation *t, const char *op, const char *nam
         int inputs[3] = {x, t->zero, t->six};
         return tfjs_emit(t, GRAPH_CLIP, name, inputs, 3, channels, &n, value);
     }
-    return fail(STATUS_UNSUPPORTED, "its activation '%s' is none of Relu, Relu6 and Sigmoid",
+    return fail(STATUS_UNSUPPORTED, "its activation \"%s\" is none of Relu, Relu6 and Sigmoid",
                 name_show(op).text);
 }
 

@@ -17,12 +17,20 @@ typedef struct evaluation {
 typedef status chain_op(evaluation *e, const tfjs_node *n, const tfjs_integers *in, int count,
                         tfjs_integers *out);
 
+static status refuse_constant(void)
+{
+    return fail(STATUS_UNSUPPORTED, "reads a constant that is no short list of integers");
+}
+
 static status from_constant(const constant *c, tfjs_integers *out)
 {
     if (c->type != ELEMENT_INTEGER || c->rank > 3 || c->count > TFJS_INTEGERS)
-        return fail(STATUS_UNSUPPORTED, "reads a constant that is no short list of integers");
+        return refuse_constant();
     *out = (tfjs_integers){.rank = c->rank, .count = (int)c->count};
-    for (int i = 0; i < c->rank; i++) out->dims[i] = (int)c->dims[i];
+    for (int i = 0; i < c->rank; i++) {
+        if (c->dims[i] > TFJS_INTEGERS) return refuse_constant();
+        out->dims[i] = (int)c->dims[i];
+    }
     for (int i = 0; i < out->count; i++) out->values[i] = c->integers[i];
     return STATUS_OK;
 }
@@ -185,7 +193,8 @@ static status compute(evaluation *e, const tfjs_node *n, int depth, tfjs_integer
         return evaluate(e, n->inputs[0], depth + 1, out);
     chain_op *op = find_op(n);
     if (!op)
-        return fail(STATUS_UNSUPPORTED, "operator '%s' cannot make a size", name_show(n->op).text);
+        return fail(STATUS_UNSUPPORTED, "operator \"%s\" cannot make a size",
+                    name_show(n->op).text);
     tfjs_integers in[TFJS_INTEGERS];
     if (n->input_count > TFJS_INTEGERS)
         return fail(STATUS_UNSUPPORTED, "has more than %d inputs", TFJS_INTEGERS);
@@ -197,7 +206,7 @@ static status evaluate(evaluation *e, int id, int depth, tfjs_integers *out)
 {
     const tfjs_node *n = &e->t->model->nodes[id];
     if (depth > CHAIN_DEPTH || --e->steps < 0)
-        return fail(STATUS_UNSUPPORTED, "a chain of integers is too long at node '%s'",
+        return fail(STATUS_UNSUPPORTED, "a chain of integers is too long at node \"%s\"",
                     name_show(n->name).text);
     return compute(e, n, depth, out);
 }
@@ -207,6 +216,6 @@ status tfjs_evaluate(const tfjs_translation *t, int id, const tfjs_probe *probe,
     evaluation e = {.t = t, .probe = probe, .steps = 4096};
     status s = evaluate(&e, id, 0, out);
     return s == STATUS_OK ? s
-                          : fail(s, "its size chain at node '%s': %s",
+                          : fail(s, "its size chain at node \"%s\": %s",
                                  name_show(t->model->nodes[id].name).text, fail_text());
 }

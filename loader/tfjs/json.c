@@ -77,9 +77,14 @@ int tfjs_json_integer(const cJSON *item, int64_t *out)
     return 1;
 }
 
+const cJSON *tfjs_json_member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
 const char *tfjs_json_text(const cJSON *object, const char *key)
 {
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    return cJSON_GetStringValue(tfjs_json_member(object, key));
 }
 
 static int base64_digit(char c)
@@ -142,36 +147,31 @@ static int decode_word(const cJSON *item, char out[TFJS_WORD])
     return good;
 }
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return object ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
-}
-
 status tfjs_attr_word(const cJSON *attr, const char *key, char out[TFJS_WORD])
 {
-    const cJSON *entry = member(attr, key), *s = member(entry, "s");
+    const cJSON *entry = tfjs_json_member(attr, key), *s = tfjs_json_member(entry, "s");
     if (!entry) return STATUS_OK;
     if (!s || !decode_word(s, out))
-        return fail(STATUS_MODEL, "attribute '%s' is no text in base64", key);
+        return fail(STATUS_MODEL, "attribute \"%s\" is no text in base64", key);
     return STATUS_OK;
 }
 
 status tfjs_attr_list(const cJSON *attr, const char *key, tfjs_list *out)
 {
-    const cJSON *entry = member(attr, key);
+    const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
-    const cJSON *list = member(entry, "list");
-    if (!list) return fail(STATUS_MODEL, "attribute '%s' is no list", key);
-    const cJSON *numbers = member(list, "i"), *item;
+    const cJSON *list = tfjs_json_member(entry, "list");
+    if (!list) return fail(STATUS_MODEL, "attribute \"%s\" is no list", key);
+    const cJSON *numbers = tfjs_json_member(list, "i"), *item;
     if (!numbers) return STATUS_OK;
-    if (!cJSON_IsArray(numbers)) return fail(STATUS_MODEL, "attribute '%s' is no list", key);
+    if (!cJSON_IsArray(numbers)) return fail(STATUS_MODEL, "attribute \"%s\" is no list", key);
     tfjs_list read = {.count = 0};
     cJSON_ArrayForEach(item, numbers)
     {
         if (read.count == TFJS_LIST)
-            return fail(STATUS_MODEL, "attribute '%s' has more than %d elements", key, TFJS_LIST);
+            return fail(STATUS_MODEL, "attribute \"%s\" has more than %d elements", key, TFJS_LIST);
         if (!tfjs_json_integer(item, &read.values[read.count++]))
-            return fail(STATUS_MODEL, "attribute '%s' has an element that is no integer", key);
+            return fail(STATUS_MODEL, "attribute \"%s\" has an element that is no integer", key);
     }
     if (read.count) *out = read;
     return STATUS_OK;
@@ -181,13 +181,15 @@ status tfjs_attr_words(const cJSON *attr, const char *key, char out[TFJS_LIST][T
                        int *count)
 {
     *count = 0;
-    const cJSON *words = member(member(member(attr, key), "list"), "s"), *item;
+    const cJSON *words =
+                    tfjs_json_member(tfjs_json_member(tfjs_json_member(attr, key), "list"), "s"),
+                *item;
     cJSON_ArrayForEach(item, words)
     {
         if (*count == TFJS_LIST)
-            return fail(STATUS_MODEL, "attribute '%s' has more than %d elements", key, TFJS_LIST);
+            return fail(STATUS_MODEL, "attribute \"%s\" has more than %d elements", key, TFJS_LIST);
         if (!decode_word(item, out[(*count)++]))
-            return fail(STATUS_MODEL, "attribute '%s' has an element that is no text in base64",
+            return fail(STATUS_MODEL, "attribute \"%s\" has an element that is no text in base64",
                         key);
     }
     return STATUS_OK;
@@ -195,31 +197,31 @@ status tfjs_attr_words(const cJSON *attr, const char *key, char out[TFJS_LIST][T
 
 status tfjs_attr_integer(const cJSON *attr, const char *key, int64_t *out)
 {
-    const cJSON *entry = member(attr, key);
+    const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
-    if (!tfjs_json_integer(member(entry, "i"), out))
-        return fail(STATUS_MODEL, "attribute '%s' is no integer", key);
+    if (!tfjs_json_integer(tfjs_json_member(entry, "i"), out))
+        return fail(STATUS_MODEL, "attribute \"%s\" is no integer", key);
     return STATUS_OK;
 }
 
 status tfjs_attr_real(const cJSON *attr, const char *key, double *out)
 {
-    const cJSON *entry = member(attr, key);
+    const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
-    const cJSON *number = member(entry, "f");
+    const cJSON *number = tfjs_json_member(entry, "f");
     /* Protobuf writes only NaN and the infinities as text. */
-    if (!cJSON_IsNumber(number)) return fail(STATUS_MODEL, "attribute '%s' is no number", key);
+    if (!cJSON_IsNumber(number)) return fail(STATUS_MODEL, "attribute \"%s\" is no number", key);
     if (!isfinite(number->valuedouble))
-        return fail(STATUS_MODEL, "attribute '%s' is not finite", key);
+        return fail(STATUS_MODEL, "attribute \"%s\" is not finite", key);
     *out = number->valuedouble;
     return STATUS_OK;
 }
 
 status tfjs_attr_type(const cJSON *attr, const char *key, tfjs_type *out)
 {
-    const cJSON *entry = member(attr, key);
+    const cJSON *entry = tfjs_json_member(attr, key);
     if (!entry) return STATUS_OK;
-    const cJSON *type = member(entry, "type");
+    const cJSON *type = tfjs_json_member(entry, "type");
     int64_t number;
     if (cJSON_IsNumber(type) && tfjs_json_integer(type, &number)) {
         *out = number == TFJS_TYPE_FLOAT   ? TFJS_TYPE_FLOAT
@@ -228,7 +230,7 @@ status tfjs_attr_type(const cJSON *attr, const char *key, tfjs_type *out)
                                            : TFJS_TYPE_OTHER;
         return STATUS_OK;
     }
-    if (!cJSON_IsString(type)) return fail(STATUS_MODEL, "attribute '%s' is no type", key);
+    if (!cJSON_IsString(type)) return fail(STATUS_MODEL, "attribute \"%s\" is no type", key);
     const char *name = type->valuestring;
     *out = !strcmp(name, "DT_FLOAT")   ? TFJS_TYPE_FLOAT
            : !strcmp(name, "DT_INT32") ? TFJS_TYPE_INT32
@@ -240,14 +242,14 @@ status tfjs_attr_type(const cJSON *attr, const char *key, tfjs_type *out)
 status tfjs_json_shape(const cJSON *shape, int *rank, int64_t dims[TFJS_LIST])
 {
     *rank = -1;
-    if (cJSON_IsTrue(member(shape, "unknownRank"))) return STATUS_OK;
-    const cJSON *list = member(shape, "dim"), *item;
+    if (cJSON_IsTrue(tfjs_json_member(shape, "unknownRank"))) return STATUS_OK;
+    const cJSON *list = tfjs_json_member(shape, "dim"), *item;
     int count = 0;
     cJSON_ArrayForEach(item, list)
     {
         if (count == TFJS_LIST)
             return fail(STATUS_MODEL, "its shape has more than %d dimensions", TFJS_LIST);
-        const cJSON *size = member(item, "size");
+        const cJSON *size = tfjs_json_member(item, "size");
         int64_t dim = 0; /* the default of a protobuf number, which JSON leaves out */
         if (size && (!tfjs_json_integer(size, &dim) || dim < -1 || dim > LIMIT_DIM))
             return fail(STATUS_MODEL, "dimension %d of its shape is no size", count);

@@ -40,7 +40,10 @@ status tfjs_json_parse(const char *text, size_t size, cJSON **out) STATUS_MUST_C
 /* An item that is an integer, as a number or in a string. 0 if it is neither. */
 int tfjs_json_integer(const cJSON *item, int64_t *out);
 
-/* The member `key` if it is text, NULL otherwise. */
+/* The member `key`; NULL if there is none, or no object. */
+const cJSON *tfjs_json_member(const cJSON *object, const char *key);
+
+/* The same if it is text, NULL otherwise. */
 const char *tfjs_json_text(const cJSON *object, const char *key);
 
 /* Text of at most TFJS_WORD - 1 characters: "SAME", "NHWC". */

@@ -66,8 +66,7 @@ static status translate_placeholder(tfjs_translation *t, int id)
     if (type != TFJS_TYPE_FLOAT) return fail(STATUS_UNSUPPORTED, "its input is not float");
     int rank = -1;
     int64_t nhwc[TFJS_LIST] = {-1, -1, -1, -1};
-    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(n->attr, "shape"), "shape");
+    const cJSON *shape = tfjs_json_member(tfjs_json_member(n->attr, "shape"), "shape");
     if (shape) TRY(tfjs_json_shape(shape, &rank, nhwc));
     if (rank >= 0 && rank != 4)
         return fail(STATUS_UNSUPPORTED, "its input has %d dimensions, a picture has 4", rank);
@@ -103,15 +102,17 @@ static status translate_output(tfjs_translation *t, const tfjs_output *output)
 {
     const tfjs_result *r = &t->results[output->node];
     if (r->value == GRAPH_ABSENT || r->sandwich >= 0)
-        return fail(STATUS_UNSUPPORTED, "output '%s' is no picture", name_show(output->name).text);
+        return fail(STATUS_UNSUPPORTED, "output \"%s\" is no picture",
+                    name_show(output->name).text);
     graph *g = t->g;
     int64_t nhwc[4];
     int inner = r->value, outer;
     for (int i = 0; i < 4; i++) nhwc[i] = g->values[inner].dims[to_nhwc[i]];
     /* The name is the output's; what it is made of gets another. */
     if (!strcmp(g->values[inner].name, output->name)) {
-        g->values[inner].name = pool_format(g->pool, "%s/nchw", output->name);
-        if (!g->values[inner].name) return STATUS_MEMORY;
+        char *hidden = pool_format(g->pool, "%s/nchw", output->name);
+        if (!hidden) return STATUS_MEMORY;
+        TRY(name_copy(g->pool, hidden, &g->values[inner].name));
     }
     char *name = pool_format(g->pool, "%s/nhwc", output->name);
     if (!name) return STATUS_MEMORY;
@@ -130,7 +131,7 @@ static status translate(const tfjs_model *m, graph *g)
         const tfjs_node *n = &m->nodes[m->live[i]];
         s = translate_node(&t, m->live[i]);
         if (s != STATUS_OK)
-            s = fail(s, "node '%s' (%s): %s", name_show(n->name).text, name_show(n->op).text,
+            s = fail(s, "node \"%s\" (%s): %s", name_show(n->name).text, name_show(n->op).text,
                      fail_text());
     }
     for (int i = 0; s == STATUS_OK && i < m->output_count; i++)
@@ -161,7 +162,7 @@ status tfjs_read_file(const char *path, graph **out)
     if (s == STATUS_OK) s = graph_new(&g, path);
     if (s == STATUS_OK) {
         s = read_model(&m, (const char *)text, size, g);
-        if (s != STATUS_OK) s = fail_in(s, name_show(path).text);
+        if (s != STATUS_OK) s = fail_in(s, path_show(path).text);
     }
     free(text);
     name_table_end(&m.node_names);

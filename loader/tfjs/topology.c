@@ -7,15 +7,10 @@
 #include "loader/names.h"
 #include "loader/tfjs/model.h"
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return object ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
-}
-
 status tfjs_name(name_table *names, const char *name, int number, const char *what)
 {
     if (name_table_find(names, name, -1) != -1)
-        return fail(STATUS_MODEL, "two %ss are named '%s'", what, name_show(name).text);
+        return fail(STATUS_MODEL, "two %ss are named \"%s\"", what, name_show(name).text);
     return name_table_add(names, name, number);
 }
 
@@ -27,14 +22,14 @@ static status resolve(tfjs_model *m, const char *input, int *node)
     if (input[0] == '^') return STATUS_OK;
     size_t length = strcspn(input, ":");
     if (input[length] == ':' && strcmp(input + length, ":0") != 0)
-        return fail(STATUS_UNSUPPORTED, "reads '%s', which is not a first output",
+        return fail(STATUS_UNSUPPORTED, "reads \"%s\", which is not a first output",
                     name_show(input).text);
     const char *name = input;
     if (input[length] == ':') name = pool_text(m->pool, input, length);
     if (!name) return STATUS_MEMORY;
     *node = name_table_find(&m->node_names, name, -1);
     if (*node < 0)
-        return fail(STATUS_MODEL, "reads '%s', which no node makes", name_show(input).text);
+        return fail(STATUS_MODEL, "reads \"%s\", which no node makes", name_show(input).text);
     return STATUS_OK;
 }
 
@@ -43,7 +38,7 @@ static status read_inputs(tfjs_model *m, int id, const cJSON *list)
     tfjs_node *n = &m->nodes[id];
     int count = cJSON_GetArraySize(list);
     if (count > LIMIT_LIST)
-        return fail(STATUS_MODEL, "node '%s' has more than %d inputs", name_show(n->name).text,
+        return fail(STATUS_MODEL, "node \"%s\" has more than %d inputs", name_show(n->name).text,
                     LIMIT_LIST);
     n->inputs = pool_array(m->pool, (size_t)count, sizeof *n->inputs);
     if (!n->inputs) return STATUS_MEMORY;
@@ -51,10 +46,10 @@ static status read_inputs(tfjs_model *m, int id, const cJSON *list)
     cJSON_ArrayForEach(item, list)
     {
         if (!cJSON_IsString(item))
-            return fail(STATUS_MODEL, "node '%s': an input is no text", name_show(n->name).text);
+            return fail(STATUS_MODEL, "node \"%s\": an input is no text", name_show(n->name).text);
         int from;
         status s = resolve(m, item->valuestring, &from);
-        if (s != STATUS_OK) return fail(s, "node '%s' %s", name_show(n->name).text, fail_text());
+        if (s != STATUS_OK) return fail(s, "node \"%s\" %s", name_show(n->name).text, fail_text());
         if (from < 0) continue;
         n->inputs[n->input_count++] = from;
         m->nodes[from].readers++;
@@ -71,7 +66,8 @@ static status check_constant(const tfjs_node *n, const constant *c)
     if ((type == TFJS_TYPE_FLOAT && c->type != ELEMENT_REAL) ||
         (type == TFJS_TYPE_INT32 && c->type != ELEMENT_INTEGER))
         return fail(STATUS_MODEL, "its dtype is not that of its weights");
-    const cJSON *shape = member(member(member(n->attr, "value"), "tensor"), "tensorShape");
+    const cJSON *shape = tfjs_json_member(
+        tfjs_json_member(tfjs_json_member(n->attr, "value"), "tensor"), "tensorShape");
     if (!shape) return STATUS_OK;
     int rank;
     int64_t dims[TFJS_LIST];
@@ -84,10 +80,10 @@ static status check_constant(const tfjs_node *n, const constant *c)
 static status read_constant(const tfjs_model *m, tfjs_node *n)
 {
     int id = name_table_find(&m->weight_names, n->name, -1);
-    if (id < 0) return fail(STATUS_MODEL, "tensor '%s' has no weights", name_show(n->name).text);
+    if (id < 0) return fail(STATUS_MODEL, "tensor \"%s\" has no weights", name_show(n->name).text);
     n->constant = &m->weights[id].data;
     status s = check_constant(n, n->constant);
-    return s == STATUS_OK ? s : fail(s, "tensor '%s': %s", name_show(n->name).text, fail_text());
+    return s == STATUS_OK ? s : fail(s, "tensor \"%s\": %s", name_show(n->name).text, fail_text());
 }
 
 static status read_nodes(tfjs_model *m, const cJSON *list)
@@ -99,15 +95,15 @@ static status read_nodes(tfjs_model *m, const cJSON *list)
         const char *name = tfjs_json_text(item, "name"), *op = tfjs_json_text(item, "op");
         if (!name || !*name || !op)
             return fail(STATUS_MODEL, "node %d of its topology has no name or no op", id);
-        m->nodes[id] =
-            (tfjs_node){.name = name, .op = op, .attr = member(item, "attr"), .reader = -1};
+        m->nodes[id] = (tfjs_node){
+            .name = name, .op = op, .attr = tfjs_json_member(item, "attr"), .reader = -1};
         TRY(tfjs_name(&m->node_names, name, id, "node"));
         id++;
     }
     id = 0;
     cJSON_ArrayForEach(item, list)
     {
-        TRY(read_inputs(m, id, member(item, "input")));
+        TRY(read_inputs(m, id, tfjs_json_member(item, "input")));
         if (!strcmp(m->nodes[id].op, "Const")) TRY(read_constant(m, &m->nodes[id]));
         id++;
     }
@@ -117,7 +113,7 @@ static status read_nodes(tfjs_model *m, const cJSON *list)
 static status add_output(tfjs_model *m, int node, const char *name)
 {
     if (!strcmp(m->nodes[node].op, "Const") || !strcmp(m->nodes[node].op, "Placeholder"))
-        return fail(STATUS_MODEL, "output '%s' is not computed", name_show(name).text);
+        return fail(STATUS_MODEL, "output \"%s\" is not computed", name_show(name).text);
     m->outputs[m->output_count++] = (tfjs_output){.node = node, .name = name};
     m->nodes[node].readers++;
     return STATUS_OK;
@@ -135,7 +131,8 @@ static status outputs_of_signature(tfjs_model *m, const cJSON *list)
         if (!tensor || !item->string)
             return fail(STATUS_MODEL, "an output of its signature has no name");
         TRY(resolve(m, tensor, &node));
-        if (node < 0) return fail(STATUS_MODEL, "output '%s' carries no data", tensor);
+        if (node < 0)
+            return fail(STATUS_MODEL, "output \"%s\" carries no data", name_show(tensor).text);
         size_t length = strlen(m->nodes[node].name);
         const char *name = item->string;
         if (!strncmp(name, m->nodes[node].name, length) && strchr(":", name[length])) {
@@ -153,9 +150,10 @@ static status outputs_of_signature(tfjs_model *m, const cJSON *list)
 
 static status read_outputs(tfjs_model *m)
 {
-    const cJSON *signature = member(m->json, "signature");
-    if (!signature) signature = member(member(m->json, "userDefinedMetadata"), "signature");
-    const cJSON *listed = member(signature, "outputs");
+    const cJSON *signature = tfjs_json_member(m->json, "signature");
+    if (!signature)
+        signature = tfjs_json_member(tfjs_json_member(m->json, "userDefinedMetadata"), "signature");
+    const cJSON *listed = tfjs_json_member(signature, "outputs");
     int count = listed ? cJSON_GetArraySize(listed) : 0;
     if (count > LIMIT_LIST) return fail(STATUS_MODEL, "more than %d outputs", LIMIT_LIST);
     m->outputs = pool_array(m->pool, (size_t)(count + m->node_count), sizeof *m->outputs);
@@ -196,7 +194,7 @@ static status order_nodes(tfjs_model *m)
             }
             int from = m->nodes[node].inputs[next[node]++];
             if (mark[from] == OPEN)
-                return fail(STATUS_MODEL, "node '%s' depends on itself",
+                return fail(STATUS_MODEL, "node \"%s\" depends on itself",
                             name_show(m->nodes[from].name).text);
             if (mark[from] == DONE) continue;
             mark[from] = OPEN;
@@ -208,8 +206,8 @@ static status order_nodes(tfjs_model *m)
 
 status tfjs_read_topology(tfjs_model *m)
 {
-    const cJSON *topology = member(m->json, "modelTopology");
-    const cJSON *list = member(topology, "node");
+    const cJSON *topology = tfjs_json_member(m->json, "modelTopology");
+    const cJSON *list = tfjs_json_member(topology, "node");
     if (!cJSON_IsArray(list))
         return fail(STATUS_MODEL, "it has no modelTopology with nodes: is it a layers model?");
     m->node_count = cJSON_GetArraySize(list);

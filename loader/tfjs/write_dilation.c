@@ -1,28 +1,27 @@
 /* Dilation as TensorFlow writes it where the picture's size is not known: pads and crops of
  * SpaceToBatchND and BatchToSpaceND are computed from the picture's shape. */
+#include "loader/limits.h"
 #include "loader/tfjs/write_node.h"
 
 /* A chain of integer nodes under one name scope. */
 typedef struct chain {
     tfjs_writer *w;
     const char *prefix;
-    status result;
 } chain;
 
-/* "prefix/suffix", "" once anything has failed. */
+/* "prefix/suffix"; "" where memory is out, which w->result says. */
 static const char *named(chain *c, const char *suffix)
 {
-    char *name =
-        c->result == STATUS_OK ? pool_format(c->w->pool, "%s/%s", c->prefix, suffix) : NULL;
-    if (!name) c->result = STATUS_MEMORY;
+    char *name = pool_format(c->w->pool, "%s/%s", c->prefix, suffix);
+    if (!name && c->w->result == STATUS_OK) c->w->result = STATUS_MEMORY;
     return name ? name : "";
 }
 
 static const char *integers(chain *c, const char *suffix, int rank, const int *list, int count)
 {
     const char *name = "";
-    if (c->result == STATUS_OK)
-        c->result = tfjs_write_integers(c->w, c->prefix, suffix, rank, list, count, &name);
+    if (c->w->result == STATUS_OK)
+        c->w->result = tfjs_write_integers(c->w, c->prefix, suffix, rank, list, count, &name);
     return name;
 }
 
@@ -40,12 +39,11 @@ static const char *range(chain *c, const char *suffix, const char *list, int beg
                          int alone)
 {
     const char *name = named(c, suffix);
-    chain inner = {.w = c->w, .prefix = name, .result = c->result};
+    chain inner = {.w = c->w, .prefix = name};
     const int one = 1;
     const char *inputs[4] = {list, integers(&inner, "stack", 1, &begin, 1),
                              integers(&inner, "stack_1", 1, &end, 1),
                              integers(&inner, "stack_2", 1, &one, 1)};
-    c->result = inner.result;
     cJSON *n = tfjs_new_node(c->w, "StridedSlice", name, inputs, 4);
     tfjs_set_type(c->w, n, "T", "DT_INT32");
     tfjs_set_type(c->w, n, "Index", "DT_INT32");
@@ -71,12 +69,11 @@ static const char *pack(chain *c, const char *suffix, const char *a, const char 
 static const char *sides(chain *c, const char *suffix, const int starts[2], const char *ends)
 {
     const char *scope = named(c, suffix);
-    chain inner = {.w = c->w, .prefix = scope, .result = c->result};
+    chain inner = {.w = c->w, .prefix = scope};
     const char *start0 = integers(&inner, "0/start", 0, &starts[0], 1);
     const char *row0 = pack(&inner, "0", start0, range(&inner, "0/end", ends, 0, 1, 1));
     const char *start1 = integers(&inner, "1/start", 0, &starts[1], 1);
     const char *row1 = pack(&inner, "1", start1, range(&inner, "1/end", ends, 1, 2, 1));
-    c->result = inner.result;
     return pack(c, suffix, row0, row1);
 }
 
@@ -97,10 +94,16 @@ static void own_pads(const window *win, int before[2], int after[2])
 status tfjs_write_split(tfjs_writer *w, const char *prefix, const window *win, const char **x,
                         const char **crops)
 {
-    chain c = {.w = w, .prefix = prefix, .result = STATUS_OK};
+    chain c = {.w = w, .prefix = prefix};
     int before[2], after[2], sum[2];
     own_pads(win, before, after);
-    for (int i = 0; i < 2; i++) sum[i] = before[i] + after[i];
+    for (int i = 0; i < 2; i++) {
+        sum[i] = before[i] + after[i];
+        if (win->dilation[i] > LIMIT_BLOCK || before[i] > LIMIT_WINDOW ||
+            after[i] + win->dilation[i] > LIMIT_WINDOW)
+            return fail(STATUS_UNSUPPORTED, "has dilation %d with pads %d and %d", win->dilation[i],
+                        before[i], after[i]);
+    }
 
     const char *shape = named(&c, "Shape");
     cJSON *n = tfjs_new_node(w, "Shape", shape, x, 1);
@@ -123,13 +126,13 @@ status tfjs_write_split(tfjs_writer *w, const char *prefix, const window *win, c
     tfjs_set_type(w, n, "Tpaddings", "DT_INT32");
     tfjs_set_type(w, n, "Tblock_shape", "DT_INT32");
     *x = split;
-    return c.result;
+    return w->result;
 }
 
 status tfjs_write_join(tfjs_writer *w, const char *prefix, const window *win, const char *crops,
                        const char **x)
 {
-    chain c = {.w = w, .prefix = prefix, .result = STATUS_OK};
+    chain c = {.w = w, .prefix = prefix};
     const char *block = integers(&c, "BatchToSpaceND/block_shape", 1, win->dilation, 2);
     const char *join = named(&c, "BatchToSpaceND");
     cJSON *n = tfjs_new_node(w, "BatchToSpaceND", join, (const char *const[]){*x, block, crops}, 3);
@@ -137,5 +140,5 @@ status tfjs_write_join(tfjs_writer *w, const char *prefix, const window *win, co
     tfjs_set_type(w, n, "Tcrops", "DT_INT32");
     tfjs_set_type(w, n, "Tblock_shape", "DT_INT32");
     *x = join;
-    return c.result;
+    return w->result;
 }

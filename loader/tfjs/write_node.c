@@ -27,12 +27,6 @@ static status reorder(tfjs_writer *w, const constant *c, const int order[4], con
     return STATUS_OK;
 }
 
-static const constant *constant_of(const tfjs_writer *w, const node *n, int index)
-{
-    if (index >= n->input_count || n->inputs[index] == GRAPH_ABSENT) return NULL;
-    return w->g->values[n->inputs[index]].constant;
-}
-
 /* The name that the node's result has, and the name of input `index`'s node. */
 static const char *result_name(const tfjs_writer *w, const node *n)
 {
@@ -53,7 +47,7 @@ static status simple(tfjs_writer *w, const node *n, const char *op)
 
 static status write_clip(tfjs_writer *w, const node *n)
 {
-    const constant *low = constant_of(w, n, 1), *high = constant_of(w, n, 2);
+    const constant *low = node_constant(w->g, n, 1), *high = node_constant(w->g, n, 2);
     if (!low || !high || low->type != ELEMENT_REAL || high->type != ELEMENT_REAL ||
         low->count != 1 || high->count != 1 || low->reals[0] != 0 || high->reals[0] != 6)
         return fail(STATUS_UNSUPPORTED, "limits are not 0 and 6");
@@ -63,11 +57,11 @@ static status write_clip(tfjs_writer *w, const node *n)
 /* A constant beside a picture: one number, or four axes as the picture has them. */
 static status write_operand(tfjs_writer *w, const node *n, int index)
 {
-    const constant *c = constant_of(w, n, index);
+    const constant *c = node_constant(w->g, n, index);
     const value *v = &w->g->values[n->inputs[index]];
     if (!c) return STATUS_OK;
     if (c->type != ELEMENT_REAL || (c->rank != 0 && c->rank != 4))
-        return fail(STATUS_UNSUPPORTED, "constant '%s' is neither one number nor of four axes",
+        return fail(STATUS_UNSUPPORTED, "constant \"%s\" is neither one number nor of four axes",
                     name_show(v->name).text);
     if (c->rank == 0 || w->nhwc[n->outputs[0]])
         return tfjs_write_constant(w, w->names[n->inputs[index]], c);
@@ -91,9 +85,9 @@ static status write_batch_norm(tfjs_writer *w, const node *n)
     const char *inputs[5];
     for (int i = 0; i < 5; i++) {
         inputs[i] = input_name(w, n, i);
-        if (i && !constant_of(w, n, i))
+        if (i && !node_constant(w->g, n, i))
             return fail(STATUS_UNSUPPORTED, "has no constant statistics");
-        if (i) TRY(tfjs_write_constant(w, inputs[i], constant_of(w, n, i)));
+        if (i) TRY(tfjs_write_constant(w, inputs[i], node_constant(w->g, n, i)));
     }
     cJSON *made = tfjs_new_node(w, "FusedBatchNormV3", result_name(w, n), inputs, 5);
     tfjs_set_type(w, made, "T", "DT_FLOAT");
@@ -136,7 +130,7 @@ static void set_window(tfjs_writer *w, cJSON *made, const window *win, int valid
 static status write_filters(tfjs_writer *w, const node *n, int *depthwise)
 {
     static const int to_hwio[4] = {2, 3, 1, 0};
-    const constant *c = constant_of(w, n, 1);
+    const constant *c = node_constant(w->g, n, 1);
     const window *win = &n->as.window;
     if (!c || c->rank != 4) return fail(STATUS_UNSUPPORTED, "weights are not constant");
     *depthwise = win->groups > 1;
@@ -153,7 +147,7 @@ static status write_filters(tfjs_writer *w, const node *n, int *depthwise)
 
 static status write_bias(tfjs_writer *w, const node *n, const char *x)
 {
-    const constant *bias = constant_of(w, n, 2);
+    const constant *bias = node_constant(w->g, n, 2);
     const char *inputs[2] = {x, input_name(w, n, 2)};
     if (!bias) return fail(STATUS_UNSUPPORTED, "bias is not constant");
     TRY(tfjs_write_constant(w, inputs[1], bias));
@@ -163,10 +157,19 @@ static status write_bias(tfjs_writer *w, const node *n, const char *x)
     return STATUS_OK;
 }
 
+/* The node's window, its kernel as the filters have it. */
+static window window_of(const tfjs_writer *w, const node *n)
+{
+    window win = n->as.window;
+    const constant *filters = node_constant(w->g, n, 1);
+    for (int i = 0; filters && i < 2; i++) win.kernel[i] = (int)filters->dims[2 + i];
+    return win;
+}
+
 static status write_conv(tfjs_writer *w, const node *n)
 {
-    const window *win = &n->as.window;
-    int depthwise = 0, biased = n->input_count > 2 && n->inputs[2] != GRAPH_ABSENT;
+    const window own = window_of(w, n), *win = &own;
+    int depthwise = 0, biased = node_input(n, 2) != GRAPH_ABSENT;
     int dilated = win->dilation[0] != 1 || win->dilation[1] != 1;
     const char *x = input_name(w, n, 0), *crops = NULL;
     /* Whatever comes last has the result's name; what comes before, names under it. */
@@ -230,11 +233,16 @@ static status write_any(tfjs_writer *w, const node *n)
     }
 }
 
+status tfjs_fail_at(const node *n, status code)
+{
+    if (code == STATUS_MEMORY) return code;
+    return fail(code, "node \"%s\" (%s): %s", name_show(n->name).text, graph_op_name(n->op),
+                fail_text());
+}
+
 status tfjs_write_node(tfjs_writer *w, const node *n)
 {
     status s = write_any(w, n);
-    return s == STATUS_OK || s == STATUS_MEMORY
-               ? s
-               : fail(s, "node '%s' (%s): %s", name_show(n->name).text, graph_op_name(n->op),
-                      fail_text());
+    if (s == STATUS_OK) s = w->result;
+    return s == STATUS_OK ? s : tfjs_fail_at(n, s);
 }

@@ -1,5 +1,5 @@
 /* Any bytes as a TF.js model: a graph, or a refusal of one line. What is accepted is written as
- * ONNX too, and must be read back.
+ * ONNX, and as TF.js if that can say it, and must be read back.
  *
  * An input is two lengths (16 bits, little endian), model.json, shard "a", and the rest as shard
  * "b". make_tfjs_corpus.py writes such files.
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/graph.h"
+#include "loader/tfjs/write.h"
 #include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -38,7 +38,14 @@ static void check_sentence(void)
     if (!*fail_text() || strchr(fail_text(), '\n')) abort();
 }
 
-static void write_and_read(const graph *g)
+static void expect(status s)
+{
+    if (s == STATUS_OK) return;
+    fprintf(stderr, "%s\n", fail_text());
+    abort();
+}
+
+static void as_onnx(const graph *g)
 {
     char path[SCRATCH_PATH];
     graph *back = NULL;
@@ -46,11 +53,23 @@ static void write_and_read(const graph *g)
         check_sentence();
         return;
     }
-    if (onnx_read_file(path, &back) != STATUS_OK) {
-        fprintf(stderr, "%s\n", fail_text());
-        abort();
-    }
+    expect(onnx_read_file(path, &back));
     if (back->node_count != g->node_count || back->output_count != g->output_count) abort();
+    graph_free(&back);
+}
+
+/* Pads become nodes of their own. */
+static void as_tfjs(const graph *g, int weight_bytes)
+{
+    char path[SCRATCH_PATH];
+    graph *back = NULL;
+    scratch_path("group1-shard1of1.bin", path);
+    if (tfjs_write_file(g, scratch_path("written.json", path), weight_bytes) != STATUS_OK) {
+        check_sentence();
+        return;
+    }
+    expect(tfjs_read_file(path, &back));
+    if (back->node_count < g->node_count || back->output_count != g->output_count) abort();
     graph_free(&back);
 }
 
@@ -71,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     fail_clear();
     if (tfjs_read_file(path, &g) == STATUS_OK) {
         check(g);
-        write_and_read(g);
+        as_onnx(g);
+        as_tfjs(g, 1 << size % 3);
     } else {
         if (g) abort();
         check_sentence();

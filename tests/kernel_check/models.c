@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/median.h"
 #include "timing.h"
 
 static const activation none = {ACTIVATION_NONE, 0, 0}, relu = {ACTIVATION_CLAMP, 0, INFINITY},
@@ -125,7 +126,7 @@ static void print(const session *s, const timing_model *m, double *const *second
     double sum = 0; /* of the best times, seconds[i][0] once sorted */
     for (int i = 0; i < s->work_count; i++) {
         const work *w = &s->works[i];
-        double median = timing_median(seconds[i], m->repeats);
+        double middle = median(seconds[i], m->repeats);
         int64_t flops = 0;
         for (int k = 0; k < w->count; k++)
             flops += step_flops(&s->p->net, &s->p->net.steps[w->first + k]);
@@ -135,9 +136,9 @@ static void print(const session *s, const timing_model *m, double *const *second
         if (m->brief) continue;
         printf("%-24s %3dx%3dx%4d -> %3dx%3dx%4d %9.1f us, best %9.1f us %7.1f GFLOP/s\n",
                w->row->name, x[AXIS_H], x[AXIS_W], x[AXIS_C], y[AXIS_H], y[AXIS_W], y[AXIS_C],
-               1e6 * median, 1e6 * seconds[i][0], (double)flops / seconds[i][0] * 1e-9);
+               1e6 * middle, 1e6 * seconds[i][0], (double)flops / seconds[i][0] * 1e-9);
     }
-    double whole = timing_median(seconds[s->work_count], m->repeats);
+    double whole = median(seconds[s->work_count], m->repeats);
     printf("%s %dx%d stride %d, %d threads: median %.3f ms, best %.3f ms, sum of best %.3f ms\n",
            m->name, m->size, m->size, m->stride, m->threads, 1e3 * whole,
            1e3 * seconds[s->work_count][0], 1e3 * sum);

@@ -1,8 +1,9 @@
 /* Medians over many runs. */
 #include "timing.h"
 
-#include <stdlib.h>
 #include <time.h>
+
+#include "kernels/median.h"
 
 enum { COPIES = 6, REPEATS = 60, WARM_UP = 3 };
 
@@ -11,18 +12,6 @@ double timing_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double timing_median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return values[count / 2];
 }
 
 typedef struct copy {
@@ -54,7 +43,7 @@ static status measure(copy *copies, double *microseconds)
         TRY(device->synchronize());
         if (i >= 0) seconds[i] = (timing_now() - start) / device->burst;
     }
-    *microseconds = 1e6 * timing_median(seconds, REPEATS);
+    *microseconds = 1e6 * median(seconds, REPEATS);
     return STATUS_OK;
 }
 

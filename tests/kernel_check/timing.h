@@ -8,9 +8,6 @@
 /* Seconds since some moment. */
 double timing_now(void);
 
-/* Sorts `values` and gives the middle one. */
-double timing_median(double *values, int count);
-
 /* What a case is built with. */
 typedef struct timing_case {
     const family *family;
