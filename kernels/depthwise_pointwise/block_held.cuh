@@ -12,71 +12,15 @@
 
 #include "kernels/cuda/bulk.cuh"
 #include "kernels/depthwise_pointwise/depthwise_pointwise_cuda.cuh"
+#include "kernels/depthwise_pointwise/held_product.cuh"
 
-// LANES depthwise channels a thread, HELD steps of the depth a warp.
-template <int PIXELS, int CHANNELS, int ROWS, int COLUMNS, int SHARES, int LANES_, int HELD_>
-struct held_tile : block_tile<PIXELS, CHANNELS, ROWS, COLUMNS, SHARES> {
-    static constexpr int LANES = LANES_, HELD = HELD_;
-    static_assert(LANES == 2 || LANES == BLOCK_LANES);
-};
-
-// ---- before the wait ---------------------------------------------------------------------------
-
-template <typename T> using held_filter = uint4[T::HELD][T::ACROSS * 2];
-
-// The depth goes round from the block's own part on: the warp's step number i of it.
-template <typename T> __device__ inline int held_step(const block_arguments &a, int first, int i)
-{
-    int step = first + static_cast<int>(threadIdx.x) / 32 / T::WARPS + i * T::SHARES;
-    return step < a.steps ? step : step - a.steps;
-}
-
-template <typename T> __device__ inline bool held_is_step(const block_arguments &a, int i)
-{
-    return static_cast<int>(threadIdx.x) / 32 / T::WARPS + i * T::SHARES < a.steps;
-}
-
-// Volatile, so that it stays before the wait.
-__device__ inline uint4 held_load(const uint4 *from)
-{
-#if __CUDA_ARCH__ >= 800
-    uint4 out;
-    asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(out.x), "=r"(out.y), "=r"(out.z), "=r"(out.w)
-                 : "l"(from));
-    return out;
-#else
-    return *from;
-#endif
-}
-
-template <typename T>
-__device__ void held_load_filter(const block_arguments &a, int first_channel, int first_step,
-                                 held_filter<T> &filter)
-{
-    int lane = threadIdx.x % 32, column = threadIdx.x / 32 % T::COLUMNS;
-    int first = first_channel / 32 + column * T::ACROSS, blocks = (a.channels + 31) / 32;
-#pragma unroll
-    for (int i = 0; i < T::HELD; i++)
-#pragma unroll
-        for (int j = 0; j < T::ACROSS * 2; j++) {
-            int block = first + j / 2;
-            filter[i][j] = {};
-            if (held_is_step<T>(a, i) && block < blocks)
-                filter[i][j] = held_load(
-                    a.filter +
-                    ((static_cast<int64_t>(block) * a.steps + held_step<T>(a, first_step, i)) * 2 +
-                     j % 2) *
-                        32 +
-                    lane);
-        }
-}
+// ---- windows -----------------------------------------------------------------------------------
 
 // A thread's channels of a group.
 struct held_item {
-    const __half *from; // the window's first input
-    unsigned inside;    // which inputs are in the picture; a bit each
-    int taps, to;       // in shared memory
+    int from;        // the window's first input, in x
+    unsigned inside; // which inputs are in the picture; a bit each
+    int taps, to;    // in shared memory
 };
 
 template <typename T, int STRIDE>
@@ -94,7 +38,7 @@ __device__ held_item held_item_at(const block_arguments &a, const block_layout &
         lines |=
             static_cast<unsigned>(p.top + k) < static_cast<unsigned>(a.height) ? 1u << k * SIDE : 0;
     }
-    return {a.x + p.from + c, c < a.depth ? lines * columns : 0, l.taps + v * T::LANES * 4,
+    return {p.from + c, c < a.depth ? lines * columns : 0, l.taps + v * T::LANES * 4,
             g * BLOCK_GROUP * l.pitch + c * 2};
 }
 
@@ -102,11 +46,24 @@ __device__ held_item held_item_at(const block_arguments &a, const block_layout &
 __device__ inline void held_keep(held_item &item)
 {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("" : "+l"(item.from), "+r"(item.inside), "+r"(item.taps), "+r"(item.to));
+    asm volatile("" : "+r"(item.from), "+r"(item.inside), "+r"(item.taps), "+r"(item.to));
 #endif
 }
 
 // ---- depthwise ---------------------------------------------------------------------------------
+
+// Channels of an input, by one access.
+__device__ inline void held_input(unsigned (&to)[1], const __half *from)
+{
+    to[0] = *reinterpret_cast<const unsigned *>(from);
+}
+
+__device__ inline void held_input(unsigned (&to)[2], const __half *from)
+{
+    uint2 both = *reinterpret_cast<const uint2 *>(from);
+    to[0] = both.x;
+    to[1] = both.y;
+}
 
 // Results of a group: pixels by pairs of channels.
 template <typename T> using held_results = unsigned[BLOCK_GROUP][T::LANES / 2];
@@ -117,16 +74,14 @@ __device__ void held_compute(const block_arguments &a, const block_layout &l,
                              held_results<T> &out)
 {
     const int SIDE = STRIDE + 3;
-    typedef vector<__half2, T::LANES / 2> words;
-    words in[SIDE][SIDE];
-    const __half *line = item.from;
+    unsigned in[SIDE][SIDE][T::LANES / 2];
+    const __half *line = a.x + item.from;
 #pragma unroll
     for (int y = 0; y < SIDE; y++, line += a.width * a.depth)
 #pragma unroll
         for (int x = 0; x < SIDE; x++) {
-            in[y][x] = {};
-            if (item.inside >> (y * SIDE + x) & 1)
-                in[y][x] = *reinterpret_cast<const words *>(line + x * a.depth);
+            for (int w = 0; w < T::LANES / 2; w++) in[y][x][w] = 0;
+            if (item.inside >> (y * SIDE + x) & 1) held_input(in[y][x], line + x * a.depth);
         }
     typedef vector<float, T::LANES> floats;
     const unsigned char *taps = shared + item.taps;
@@ -144,7 +99,7 @@ __device__ void held_compute(const block_arguments &a, const block_layout &l,
         for (int x = 0; x < SIDE; x++)
 #pragma unroll
             for (int w = 0; w < T::LANES / 2; w++) {
-                float2 two = __half22float2(in[y][x].value[w]);
+                float2 two = __half22float2(*reinterpret_cast<const __half2 *>(&in[y][x][w]));
 #pragma unroll
                 for (int i = 0; i < BLOCK_GROUP; i++) {
                     int ky = y - i / 2 * STRIDE, kx = x - i % 2 * STRIDE;
@@ -224,69 +179,6 @@ __device__ inline void held_store(const block_arguments &a, const block_layout &
 
 // ---- the kernel --------------------------------------------------------------------------------
 
-// Rounds FIRST..LAST - 1 of the warp's steps; FULL: all of them are there.
-template <typename T, int FIRST, int LAST, bool FULL>
-__device__ inline void held_rounds(const block_arguments &a, const block_layout &l,
-                                   const held_filter<T> &filter, unsigned shared, int first_step,
-                                   block_sums<T> &sums)
-{
-    int lane = threadIdx.x % 32, row = threadIdx.x / 32 % T::WARPS / T::COLUMNS;
-    unsigned rows = shared + (row * T::DOWN * 16 + lane % 16) * l.pitch + lane / 16 * 16;
-    unsigned in[LAST - FIRST][T::DOWN][4];
-#pragma unroll
-    for (int i = FIRST; i < LAST; i++)
-#pragma unroll
-        for (int d = 0; d < T::DOWN; d++)
-            if (FULL || held_is_step<T>(a, i))
-                load_matrices(in[i - FIRST][d],
-                              rows + d * 16 * l.pitch +
-                                  held_step<T>(a, first_step, i) * BLOCK_STEP * 2);
-#pragma unroll
-    for (int i = FIRST; i < LAST; i++) {
-        if (!FULL && !held_is_step<T>(a, i)) continue;
-#pragma unroll
-        for (int j = 0; j < T::ACROSS * 2; j++) {
-            const uint4 &w = filter[i][j];
-#pragma unroll
-            for (int d = 0; d < T::DOWN; d++) {
-                multiply_add(sums[d][j * 2], in[i - FIRST][d], w.x, w.y);
-                multiply_add(sums[d][j * 2 + 1], in[i - FIRST][d], w.z, w.w);
-            }
-        }
-    }
-}
-
-// ALONE rounds before those that take parts of others in the cluster, which are waited for.
-template <typename T, int ALONE, bool FULL>
-__device__ inline void held_multiply(const block_arguments &a, const block_layout &l,
-                                     const held_filter<T> &filter, unsigned shared, int first_step,
-                                     block_sums<T> &sums)
-{
-    if constexpr (ALONE > 0) held_rounds<T, 0, ALONE, FULL>(a, l, filter, shared, first_step, sums);
-    if constexpr (ALONE < T::HELD) {
-        wait_for_sent(shared + l.barrier);
-        held_rounds<T, ALONE, T::HELD, FULL>(a, l, filter, shared, first_step, sums);
-    }
-}
-
-template <typename T, bool FULL>
-__device__ inline void held_multiply_all(const block_arguments &a, const block_layout &l,
-                                         const held_filter<T> &filter, unsigned shared, int own,
-                                         int first_step, block_sums<T> &sums)
-{
-    int alone = own / T::SHARES;
-    if (a.cluster == 1)
-        held_multiply<T, T::HELD, FULL>(a, l, filter, shared, first_step, sums);
-    else if (T::HELD > 3 && alone == 3)
-        held_multiply<T, 3, FULL>(a, l, filter, shared, first_step, sums);
-    else if (T::HELD > 2 && alone == 2)
-        held_multiply<T, 2, FULL>(a, l, filter, shared, first_step, sums);
-    else if (alone > 0)
-        held_multiply<T, 1, FULL>(a, l, filter, shared, first_step, sums);
-    else
-        held_multiply<T, 0, FULL>(a, l, filter, shared, first_step, sums);
-}
-
 // Blocks: (tiles of pixels, tiles of channels), clusters along the second; the steps are a multiple
 // of the cluster.
 template <typename T, int STRIDE>
@@ -334,8 +226,7 @@ __global__ void __launch_bounds__(T::THREADS, 2) depthwise_pointwise_held(block_
         held_multiply_all<T, true>(a, l, filter, at, own, first_step, sums);
     else
         held_multiply_all<T, false>(a, l, filter, at, own, first_step, sums);
-    if (T::SHARES > 1) add_shares<T>(sums, shared);
-    if (threadIdx.x / 32 < T::WARPS) store_pixels<T>(a, l, sums, shared, first_channel);
+    held_finish<T>(a, l, sums, shared, first_channel);
 #endif
 }
 

@@ -92,7 +92,7 @@ double cost_of(const cuda_device &g, const network *net, const work *w, const wa
 {
     const bool held = a.tile->held > 0;
     const double depthwise_rate = held ? 8 : 5, product_rate = held ? 900 : 600, copy_rate = 40,
-                 delay = held ? 1200 : 1500, meeting = held ? 200 : 600;
+                 delay = held ? 1200 : 1500, meeting = held ? 100 * a.cluster : 600;
     const conv_params *p = &net->steps[w->first + 1].as.conv;
     double pixels = a.tile->pixels, depth = steps_of(p) * BLOCK_STEP;
     int blocks = divided(groups_of(&net->tensors[net->steps[w->first + 1].output]) * BLOCK_GROUP,
