@@ -203,9 +203,9 @@ __global__ void __launch_bounds__(T::THREADS, 2) depthwise_pointwise_held(block_
     }
     copy_taps<T>(a, l, at, first_channel, first_vector);
     copy_group();
+    find_places<T>(a, l, shared);
     held_filter<T> filter;
     held_load_filter<T>(a, first_channel, first_step, filter);
-    find_places<T>(a, l, shared);
     wait_for_copies<0>();
     __syncthreads();
     held_item item = held_item_at<T, STRIDE>(a, l, shared, first_vector, threadIdx.x);

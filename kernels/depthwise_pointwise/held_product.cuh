@@ -47,22 +47,21 @@ template <typename T>
 __device__ void held_load_filter(const block_arguments &a, int first_channel, int first_step,
                                  held_filter<T> &filter)
 {
+    const int HALF = 32, STEP = 2 * HALF; // vectors
     int lane = threadIdx.x % 32, column = threadIdx.x / 32 % T::COLUMNS;
     int first = first_channel / 32 + column * T::ACROSS, blocks = (a.channels + 31) / 32;
 #pragma unroll
-    for (int i = 0; i < T::HELD; i++)
+    for (int n = 0; n < T::ACROSS; n++) {
+        const uint4 *from = a.filter + static_cast<int64_t>(first + n) * a.steps * STEP + lane;
 #pragma unroll
-        for (int j = 0; j < T::ACROSS * 2; j++) {
-            int block = first + j / 2;
-            filter[i][j] = {};
-            if (held_is_step<T>(a, i) && block < blocks)
-                filter[i][j] = held_load(
-                    a.filter +
-                    ((static_cast<int64_t>(block) * a.steps + held_step<T>(a, first_step, i)) * 2 +
-                     j % 2) *
-                        32 +
-                    lane);
+        for (int i = 0; i < T::HELD; i++) {
+            filter[i][n * 2] = filter[i][n * 2 + 1] = {};
+            if (!held_is_step<T>(a, i) || first + n >= blocks) continue;
+            const uint4 *here = from + held_step<T>(a, first_step, i) * STEP;
+            filter[i][n * 2] = held_load(here);
+            filter[i][n * 2 + 1] = held_load(here + HALF);
         }
+    }
 }
 
 // ---- products ----------------------------------------------------------------------------------
