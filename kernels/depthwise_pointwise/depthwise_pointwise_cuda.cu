@@ -106,6 +106,7 @@ double cost_of(const cuda_device &g, const network *net, const work *w, const wa
                   pixels * depth * a.tile->channels / product_rate +
                   (held ? 0 : a.tile->channels * depth * 2 / copy_rate);
     double most = divided(blocks, g.multiprocessors);
+    if (held && most > 1) rounds += 0.2; // leaves the next kernel little room to start early
     return delay * rounds + most * each + (a.cluster > 1 ? meeting : 0) +
            (a.shared_bytes * 2 > g.shared_bytes ? delay / 2 : 0);
 }
