@@ -5,7 +5,8 @@
 #
 # PART: check (every CUDA row against ref; the decoders), poses (against golden data), validate (step
 # by step), resnet (heads against ref), memcheck, racecheck, initcheck, synccheck (compute-sanitizer's
-# tools; racecheck takes four minutes), faults, soak, speed. Parts may run side by side, each with an OUT
+# tools; racecheck takes four minutes), faults, soak, speed, counters (what the profiler, ncu, reads of every kernel;
+# COUNTED may name models as speed does, with a size: resnet50_16:257x257x64). Parts may run side by side, each with an OUT
 # of its own; soak (it watches the device's memory) and speed want the GPU to themselves.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
 # POSENET_MODELS the models; PRECISIONS may name some of fp32 tf32 fp16,
@@ -152,16 +153,21 @@ part_soak() {
     step soak 300 "$checks/soak_check" "${SOAK_FRAMES:-100000}"
 }
 
+# OUT/NAME.onnx, where NAME is resnet50_STRIDE or mobilenet_v1_MULTIPLIER_STRIDE.
+generate() {
+    network=${1%_*} multiplier=''
+    case $network in
+    mobilenet_v1_075) network=mobilenet_v1 multiplier='--multiplier 0.75' ;;
+    mobilenet_v1_100) network=mobilenet_v1 multiplier='--multiplier 1.00' ;;
+    esac
+    # shellcheck disable=SC2086
+    "$posenet" generate $network --stride "${1##*_}" $multiplier --seed 1 "$out/$1.onnx"
+}
+
 # Network alone and whole frame, for the rows of which rivals' figures are known.
 part_speed() {
     for model in resnet50_16 mobilenet_v1_100_16 mobilenet_v1_075_16 resnet50_32; do
-        network=${model%_*} stride=${model##*_} multiplier=''
-        case $network in
-        mobilenet_v1_075) network=mobilenet_v1 multiplier='--multiplier 0.75' ;;
-        mobilenet_v1_100) network=mobilenet_v1 multiplier='--multiplier 1.00' ;;
-        esac
-        # shellcheck disable=SC2086
-        "$posenet" generate $network --stride "$stride" $multiplier --seed 1 "$out/$model.onnx" || return
+        generate $model || return
         for precision in fp16 tf32 fp32; do
             sizes='257x257'
             [ $precision = fp16 ] && sizes='257x257 513x513 1281x721 257x257x64 1281x721x8'
@@ -169,6 +175,23 @@ part_speed() {
             step "times_${model}_$precision" 60 "$checks/gpu_times" "$out/$model.onnx" $precision $sizes
             cat "$out/times_${model}_$precision.txt"
         done
+        rm -f "$out/$model.onnx"
+    done
+}
+
+# Rows are chosen before, since the profiler runs every kernel many times; clocks stay as they are.
+part_counters() {
+    for case in ${COUNTED:-resnet50_16:257x257 mobilenet_v1_075_16:257x257 mobilenet_v1_075_16:257x257x64}; do
+        model=${case%:*} size=${case#*:}
+        generate "$model" || return
+        frames="$checks/gpu_times $out/$model.onnx fp16 $size"
+        $frames >"$out/tuned_${model}_$size.txt" 2>&1
+        timeout 200 ncu --clock-control none --cache-control none --csv --page details --print-details all \
+            --section SpeedOfLight --section ComputeWorkloadAnalysis --section Occupancy --section WarpStateStats \
+            --launch-count 90 $frames >"$out/ncu_${model}_$size.csv" 2>&1
+        python3 "$(dirname "$0")/counters.py" 90 <"$out/ncu_${model}_$size.csv" \
+            >"$out/counters_${model}_$size.txt" 2>&1
+        report "counters_${model}_$size" $?
         rm -f "$out/$model.onnx"
     done
 }
