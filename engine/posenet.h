@@ -313,7 +313,9 @@ POSENET_API posenet_status posenet_frame(posenet *engine, size_t bytes, void **o
 
 /* The network alone: a normalised input tensor in (n, height, width, 3; RGB), heads out. Dims must
  * be the plan's, which posenet_get_input and posenet_get_head tell; types and strides may be any. A
- * head whose data is NULL is skipped. STATE: every slot is taken. */
+ * head whose data is NULL is skipped. With device memory what is on the default stream comes first;
+ * an input of the precision's type, dense and aligned to 256 bytes, is read where it lies from its
+ * second call on. STATE: every slot is taken. */
 POSENET_API posenet_status posenet_infer(posenet *engine, const posenet_tensor *input,
                                          const posenet_tensor heads[POSENET_HEADS]);
 

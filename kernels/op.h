@@ -227,6 +227,10 @@ typedef struct pose {
 /* All pointers are in the device's memory. The network's batch is tensors[..].dims[AXIS_N]. */
 typedef struct run {
     unsigned char *arena;
+    struct {
+        int tensor;
+        void *at; /* where it lies instead of in the arena, aligned as there; NULL: none does */
+    } outside;
     const picture *pictures;       /* one an image of the batch */
     const decode_options *options; /* one for the batch */
     pose *poses;                   /* decode_params.max_poses an image */
@@ -331,6 +335,7 @@ static inline size_t tensor_bytes(const tensor *t)
 static inline void *tensor_at(const network *net, int number, const run *r)
 {
     const tensor *t = &net->tensors[number];
+    if (r->outside.at && r->outside.tensor == number) return r->outside.at;
     return t->constant ? (void *)(uintptr_t)t->constant : r->arena + t->offset;
 }
 

@@ -58,7 +58,7 @@ static size_t view_bytes(const view *v)
     return bytes;
 }
 
-static cuda_copy copy_of(const view *from, const view *to)
+cuda_copy gpu_copy_of(const view *from, const view *to)
 {
     cuda_copy copy = {.from = {from->data, from->type, {0}}, .to = {to->data, to->type, {0}}};
     memcpy(copy.from.strides, from->strides, sizeof copy.from.strides);
@@ -69,7 +69,7 @@ static cuda_copy copy_of(const view *from, const view *to)
 
 static status copy_on_device(const view *from, const view *to)
 {
-    cuda_copy copy = copy_of(from, to);
+    cuda_copy copy = gpu_copy_of(from, to);
     return cuda_copy_strided(&copy, 1, NULL);
 }
 
@@ -122,41 +122,6 @@ static status gpu_transfer(device *d, const view *from, const view *to)
     TRY(transfer(from, to));
     /* A copy from pageable memory may return before it is done, and slots' streams do not wait. */
     return cuda_check(cudaStreamSynchronize(NULL), "copying a tensor");
-}
-
-/* ---- the network alone ----------------------------------------------------------------------- */
-
-/* One graph where the slot has no marks, which would be in it; else launch by launch. */
-static status launch_infer(slot *s, recorded *r, const cuda_copy *in, const cuda_copy *out,
-                           int count)
-{
-    const plan *p = s->plan;
-    if (r->infer) {
-        *r->copies = (infer_copies){cuda_describe_copies(in, 1), cuda_describe_copies(out, count)};
-        return cuda_check(cudaGraphLaunch(r->infer, r->stream), "launching the network");
-    }
-    TRY(cuda_copy_strided(in, 1, r->stream));
-    TRY(gpu_enqueue_works(s, r, p->network_first, p->network_count, cudaEventRecordDefault));
-    return cuda_copy_strided(out, count, r->stream);
-}
-
-/* All on the slot's stream, after what the caller put on the default one. */
-static status gpu_infer(device *d, slot *s, const view *input, const view heads[DECODE_HEADS])
-{
-    recorded *r = s->recorded;
-    const plan *p = s->plan;
-    TRY(cuda_device_use(((gpu *)d)->cuda));
-    TRY(gpu_record_infer(s, r));
-    TRY(gpu_wait_for_stream(r, NULL));
-    view input_tensor = slot_tensor(s, p->input);
-    cuda_copy in = copy_of(input, &input_tensor), out[DECODE_HEADS];
-    int count = 0;
-    for (int i = 0; i < DECODE_HEADS; i++) {
-        view head = slot_tensor(s, p->heads[i]);
-        if (heads[i].data) out[count++] = copy_of(&head, &heads[i]);
-    }
-    TRY(launch_infer(s, r, &in, out, count));
-    return cuda_check(cudaStreamSynchronize(r->stream), "computing the network");
 }
 
 /* ---- decoding tensors of anyone's ------------------------------------------------------------ */

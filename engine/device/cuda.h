@@ -3,6 +3,7 @@
  *   cuda.c         opening, memory, copies, decoding tensors of anyone's
  *   cuda_pixels.c  pictures of a frame to where the preprocessing finds them
  *   cuda_record.c  a slot's memory and graphs
+ *   cuda_infer.c   the network alone, from tensors to tensors of the caller's
  *   cuda_frame.c   launching a slot's frame, waiting for it; works one by one
  *   cuda_tune.c    what the tuner asks
  */
@@ -29,10 +30,20 @@ typedef struct uploaded_rows {
     int planes, rows[UPLOAD_PLANES];
 } uploaded_rows;
 
-/* What the graph of infer reads before and writes after the network. */
+/* What a graph of infer reads before and writes after the network. */
 typedef struct infer_copies {
     cuda_copies in, out;
 } infer_copies;
+
+/* One that was asked for lately. */
+typedef struct infer_graph {
+    void *input;          /* the network reads it where it lies; NULL: it is copied in */
+    int copies_out;       /* 0: no head is wanted */
+    int64_t used;         /* recorded.infers when it was asked for; 0: nothing is here */
+    cudaGraphExec_t exec; /* NULL: not made yet */
+} infer_graph;
+
+enum { INFER_GRAPHS = 6 };
 
 /* slot.recorded. */
 typedef struct recorded {
@@ -47,11 +58,10 @@ typedef struct recorded {
     size_t stage_bytes;
     cudaGraphExec_t frame, network; /* network: its works alone, for compute; not with marks */
 
-    /* Copy in, network, copies out, for infer: made when it is first asked for. Never with marks.
-     */
-    cudaGraphExec_t infer;
-    infer_copies *copies; /* pinned; of the next infer */
-    cudaEvent_t *marks;   /* with microseconds: start, uploaded, after each work */
+    infer_graph infer[INFER_GRAPHS]; /* not with marks */
+    int64_t infers;                  /* graphs asked for */
+    infer_copies *copies;            /* pinned; of the next infer */
+    cudaEvent_t *marks;              /* with microseconds: start, uploaded, after each work */
     int mark_count;
     int64_t launched, nap; /* nanoseconds, where waiting sleeps: when; how long before a look */
 } recorded;
@@ -77,8 +87,16 @@ status gpu_enqueue_upload(const slot *s, const recorded *r) STATUS_MUST_CHECK;
 status gpu_enqueue_works(slot *s, const recorded *r, int first, int count,
                          unsigned mark_flags) STATUS_MUST_CHECK;
 
-/* Makes r->infer, unless it is there or the slot has marks. */
-status gpu_record_infer(slot *s, recorded *r) STATUS_MUST_CHECK;
+/* 1 if what comes next on the stream follows a kernel and nothing else: only then may it start
+ * early. */
+status gpu_follows_kernel(cudaStream_t stream, int *follows) STATUS_MUST_CHECK;
+
+/* What `enqueue` puts on the slot's stream as a graph that is ready to be launched, in *out. */
+status gpu_capture(slot *s, recorded *r, status (*enqueue)(slot *s, recorded *r, const void *user),
+                   const void *user, cudaGraphExec_t *out) STATUS_MUST_CHECK;
+
+/* The copy that takes every element of `from` to `to`. */
+cuda_copy gpu_copy_of(const view *from, const view *to);
 
 /* Makes g->scratch at least `bytes` long. */
 status gpu_reserve_scratch(gpu *g, size_t bytes) STATUS_MUST_CHECK;
@@ -93,5 +111,7 @@ void gpu_forget(device *d, slot *s);
 status gpu_launch(device *d, slot *s) STATUS_MUST_CHECK;
 status gpu_wait(device *d, slot *s) STATUS_MUST_CHECK;
 status gpu_compute(device *d, slot *s, int first, int count) STATUS_MUST_CHECK;
+status gpu_infer(device *d, slot *s, const view *input,
+                 const view heads[DECODE_HEADS]) STATUS_MUST_CHECK;
 
 #endif

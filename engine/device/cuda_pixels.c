@@ -180,6 +180,9 @@ static int64_t place_plane(upload_image *up, int k, const plane *from, uint8_t *
 
 status gpu_wait_for_stream(recorded *r, void *stream)
 {
+    cudaError_t pending = cudaStreamQuery(stream);
+    if (pending != cudaErrorNotReady) return cuda_check(pending, "looking at a caller's stream");
+    (void)cudaGetLastError(); /* the runtime keeps "not ready" as an error */
     TRY(cuda_check(cudaEventRecord(r->ready, stream), "marking a caller's stream"));
     return cuda_check(cudaStreamWaitEvent(r->stream, r->ready, 0), "waiting for a caller's stream");
 }

@@ -67,10 +67,9 @@ status gpu_enqueue_upload(const slot *s, const recorded *r)
     return upload_cuda_launch(&request);
 }
 
-/* 1 if what comes next on the stream follows a kernel and nothing else: only then may it start
- * early. While a graph is captured its nodes say so (a library may end with something else);
- * otherwise the stream keeps order by itself and any work may be what came before. */
-static status follows_kernel(cudaStream_t stream, int *follows)
+/* While a graph is captured its nodes say so (a library may end with something else); otherwise the
+ * stream keeps order by itself and any work may be what came before. */
+status gpu_follows_kernel(cudaStream_t stream, int *follows)
 {
     enum cudaStreamCaptureStatus capturing;
     enum cudaGraphNodeType type;
@@ -90,7 +89,7 @@ status gpu_enqueue_works(slot *s, const recorded *r, int first, int count, unsig
 {
     for (int i = first; i < first + count; i++) {
         const work *w = &s->plan->works[i];
-        TRY(follows_kernel(r->stream, &s->run.programmatic));
+        TRY(gpu_follows_kernel(r->stream, &s->run.programmatic));
         TRY(w->row->enqueue(w, &s->plan->net, &s->run));
         if (r->marks)
             TRY(cuda_check(cudaEventRecordWithFlags(r->marks[i + 2], r->stream, mark_flags),
@@ -113,8 +112,9 @@ static status run_once(slot *s, recorded *r)
 
 /* ---- capture --------------------------------------------------------------------------------- */
 
-static status enqueue_frame(slot *s, recorded *r)
+static status enqueue_frame(slot *s, recorded *r, const void *user)
 {
+    (void)user;
     unsigned flags = cudaEventRecordExternal;
     if (r->marks)
         TRY(cuda_check(cudaEventRecordWithFlags(r->marks[0], r->stream, flags), "marking"));
@@ -124,18 +124,18 @@ static status enqueue_frame(slot *s, recorded *r)
     return gpu_enqueue_works(s, r, 0, s->plan->work_count, flags);
 }
 
-static status enqueue_network(slot *s, recorded *r)
+static status enqueue_network(slot *s, recorded *r, const void *user)
 {
+    (void)user;
     return gpu_enqueue_works(s, r, s->plan->network_first, s->plan->network_count, 0);
 }
 
-/* What `enqueue` puts on the stream as a graph that is ready to be launched. */
-static status capture(slot *s, recorded *r, status (*enqueue)(slot *s, recorded *r),
-                      cudaGraphExec_t *out)
+status gpu_capture(slot *s, recorded *r, status (*enqueue)(slot *s, recorded *r, const void *user),
+                   const void *user, cudaGraphExec_t *out)
 {
     TRY(cuda_check(cudaStreamBeginCapture(r->stream, cudaStreamCaptureModeThreadLocal),
                    "capturing a graph"));
-    status captured = enqueue(s, r);
+    status captured = enqueue(s, r, user);
     cudaGraph_t graph = NULL;
     cudaError_t ended = cudaStreamEndCapture(r->stream, &graph);
     if (captured == STATUS_OK) captured = cuda_check(ended, "capturing a graph");
@@ -146,34 +146,6 @@ static status capture(slot *s, recorded *r, status (*enqueue)(slot *s, recorded 
     return cuda_check(cudaGraphUpload(*out, r->stream), "uploading a graph");
 }
 
-/* Works in between start early on the copies, and these on them, where rows do so at all. */
-static status enqueue_infer(slot *s, recorded *r)
-{
-    const network *net = &s->plan->net;
-    int64_t most = 0;
-    for (int i = 0; i < DECODE_HEADS; i++) {
-        int64_t count = tensor_count(&net->tensors[s->plan->heads[i]]);
-        if (count > most) most = count;
-    }
-    s->run.programmatic = 0;
-    TRY(cuda_copy_described(&r->copies->in, 1, tensor_count(&net->tensors[s->plan->input]),
-                            &s->run));
-    TRY(enqueue_network(s, r));
-    TRY(follows_kernel(r->stream, &s->run.programmatic));
-    return cuda_copy_described(&r->copies->out, DECODE_HEADS, most, &s->run);
-}
-
-/* The copies once outside capture, of nothing, so that their kernel is loaded. */
-status gpu_record_infer(slot *s, recorded *r)
-{
-    if (r->infer || r->marks) return STATUS_OK;
-    memset(r->copies, 0, sizeof *r->copies);
-    s->run.programmatic = 0;
-    TRY(cuda_copy_described(&r->copies->in, 1, 1, &s->run));
-    TRY(capture(s, r, enqueue_infer, &r->infer));
-    return cuda_check(cudaStreamSynchronize(r->stream), "recording the network");
-}
-
 static status record(slot *s, recorded *r)
 {
     TRY(cuda_check(cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking),
@@ -182,8 +154,8 @@ static status record(slot *s, recorded *r)
     TRY(make_room(s, r));
     point_rows(s, r);
     TRY(run_once(s, r));
-    TRY(capture(s, r, enqueue_frame, &r->frame));
-    if (!r->marks) TRY(capture(s, r, enqueue_network, &r->network));
+    TRY(gpu_capture(s, r, enqueue_frame, NULL, &r->frame));
+    if (!r->marks) TRY(gpu_capture(s, r, enqueue_network, NULL, &r->network));
     return cuda_check(cudaStreamSynchronize(r->stream), "recording a slot");
 }
 
@@ -204,7 +176,8 @@ void gpu_forget(device *d, slot *s)
     if (r->stream) (void)cudaStreamSynchronize(r->stream);
     if (r->frame) (void)cudaGraphExecDestroy(r->frame);
     if (r->network) (void)cudaGraphExecDestroy(r->network);
-    if (r->infer) (void)cudaGraphExecDestroy(r->infer);
+    for (int i = 0; i < INFER_GRAPHS; i++)
+        if (r->infer[i].exec) (void)cudaGraphExecDestroy(r->infer[i].exec);
     for (int i = 0; i < r->mark_count; i++) (void)cudaEventDestroy(r->marks[i]);
     if (r->ready) (void)cudaEventDestroy(r->ready);
     if (r->stream) (void)cudaStreamDestroy(r->stream);

@@ -67,8 +67,8 @@ typedef struct device_calls {
     status (*compute)(device *d, struct slot *s, int first, int count);
 
     /* The network alone, from one tensor in device memory to others (those whose data is NULL are
-     * skipped), dims as the plan's. A slot's first one captures a graph of its own. NULL where
-     * device memory is host memory. */
+     * skipped), dims as the plan's, after what is on the default stream. A slot's first ones
+     * capture graphs of their own. NULL where device memory is host memory. */
     status (*infer)(device *d, struct slot *s, const view *input, const view heads[DECODE_HEADS]);
 
     /* Decodes heads that lie in device memory: images i of the batch to poses[i * capacity] and

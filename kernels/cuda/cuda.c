@@ -126,7 +126,7 @@ status cuda_operands_prepare(const prepare_context *context, const network *net,
 cuda_view cuda_tensor(const network *net, const run *r, int number)
 {
     const tensor *t = &net->tensors[number];
-    cuda_view view = {r->arena + t->offset, t->type, {0}};
+    cuda_view view = {tensor_at(net, number, r), t->type, {0}};
     memcpy(view.dims, t->dims, sizeof view.dims);
     return view;
 }

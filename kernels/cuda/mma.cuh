@@ -175,6 +175,17 @@ __device__ inline void send_in_cluster(unsigned to, float first, float second, u
 #endif
 }
 
+// The same with 16 bytes.
+__device__ inline void send_in_cluster(unsigned to, uint4 value, unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 "
+                 "[%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+                 "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w), "r"(barrier)
+                 : "memory");
+#endif
+}
+
 // Until all bytes that the block's barrier expects in its first phase have been sent to it.
 __device__ inline void wait_for_sent(unsigned barrier)
 {

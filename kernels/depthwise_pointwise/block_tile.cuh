@@ -38,6 +38,7 @@ template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int SHARES_> stru
     static constexpr int GROUPS = PIXELS / BLOCK_GROUP;
     static constexpr int DOWN = PIXELS / ROWS / 16;        // of a warp: 16-pixel fragments
     static constexpr int ACROSS = CHANNELS / COLUMNS / 32; // and 32-channel ones
+    static constexpr int HELD = 0; // steps of the depth whose filter a warp keeps in registers
     static_assert(DOWN * ROWS * 16 == PIXELS && ACROSS * COLUMNS * 32 == CHANNELS);
 };
 
@@ -51,7 +52,7 @@ struct block_place {
 struct block_layout {
     int pitch; // of the depthwise results' rows: an odd number of 16 bytes, against bank conflicts
     int slot;  // bytes of a slot
-    int ring, taps, bias, places, pixels, end;
+    int ring, taps, bias, places, pixels, barrier, end;
     int share; // depthwise vectors of BLOCK_LANES channels that a block of the cluster computes
 };
 
@@ -62,7 +63,7 @@ __host__ __device__ inline block_layout block_layout_of(int steps, int chunk, in
     int vectors = steps * BLOCK_STEP / BLOCK_LANES, chunks = (steps + chunk - 1) / chunk;
     l.share = (vectors + cluster - 1) / cluster;
     l.pitch = steps * BLOCK_STEP * 2 + 16;
-    l.slot = T::CHANNELS / 32 * chunk * BLOCK_FRAGMENT;
+    l.slot = T::HELD ? 0 : T::CHANNELS / 32 * chunk * BLOCK_FRAGMENT;
     l.ring = T::PIXELS * l.pitch;
     l.taps = l.ring + l.slot * (chunks < BLOCK_SLOTS ? chunks : BLOCK_SLOTS);
     int sums = T::PIXELS * T::CHANNELS * 4 * (T::SHARES - 1); // overlay all before
@@ -70,7 +71,8 @@ __host__ __device__ inline block_layout block_layout_of(int steps, int chunk, in
     l.bias = l.taps + (BLOCK_TAPS + 1) * l.share * BLOCK_LANES * 4;
     l.places = l.bias + T::CHANNELS * 4;
     l.pixels = l.places + T::GROUPS * static_cast<int>(sizeof(block_place));
-    l.end = l.pixels + T::PIXELS * 4;
+    l.barrier = l.pixels + T::PIXELS * 4;
+    l.end = l.barrier + 16;
     return l;
 }
 

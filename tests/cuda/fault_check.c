@@ -6,6 +6,7 @@
  * A tiny model takes every call, the tuner's on it and those of a real model (where $POSENET_MODELS
  * has it) every STEP-th (default 41). What cuDNN and cuBLASLt call inside is theirs and is not
  * failed. */
+#include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ typedef struct subject {
 } subject;
 
 static int failures;
+static void *device_input; /* of OTHER_SIDE, as fp32 or less */
 
 static void expect(int fine, const subject *s, long number, const char *what)
 {
@@ -72,7 +74,12 @@ static posenet_status use_tensors(posenet *engine)
     for (int h = 0; h < POSENET_HEADS; h++) heads[h].size = sizeof heads[h];
     int dims[4];
     posenet_status code = posenet_get_head(engine, POSENET_HEAD_OFFSET, dims, data, 2 * 4 * 4 * 34);
-    return code == POSENET_OK ? posenet_infer(engine, &input, heads) : code;
+    if (code == POSENET_OK) code = posenet_infer(engine, &input, heads);
+    input.data = device_input;
+    input.on_device = 1;
+    input.type = POSENET_TYPE_FP16; /* as the plan's: copied the first time, read where it lies */
+    for (int i = 0; i < 3 && code == POSENET_OK; i++) code = posenet_infer(engine, &input, heads);
+    return code;
 }
 
 /* Uses the handle in every way that calls the runtime; the first failure's status. */
@@ -144,6 +151,8 @@ int main(int argc, char **argv)
         return SKIPPED;
     }
     cuda_device_close(&device);
+    if (cudaMalloc(&device_input, OTHER_SIDE * OTHER_SIDE * 3 * sizeof(float)) != cudaSuccess)
+        return 1;
     size_t size;
     uint8_t *bytes = tiny_model(&(tiny_spec){.nhwc = 1, .sigmoid = 1, .scaled = 1}, &size);
     subject tiny = {"tiny model", NULL, bytes, size, 0, POSENET_WAIT_SPIN, 0};
@@ -163,6 +172,7 @@ int main(int argc, char **argv)
         fail_in_turn(&real, step);
     else
         printf("skipped: no MobileNet\n");
+    (void)cudaFree(device_input);
     printf("%s\n", failures ? "FAILED" : "ok: every fault was an error, nothing was lost");
     return failures != 0;
 }

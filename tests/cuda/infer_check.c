@@ -1,9 +1,11 @@
-/* posenet_infer on device memory, one graph whose copies are described anew by every call, against
- * the same on host memory, which copies and launches apart: the same bits.
+/* posenet_infer on device memory, by graphs that read the input where it lies or describe its copy
+ * anew in every call, against the same on host memory, which copies and launches apart: the same
+ * bits.
  *
  *   infer_check      exit 0: so it is, 1: not, 77: no GPU
  *
- * Pointers change from call to call, layouts and types with them, and heads come and go. */
+ * Two inputs take turns, then more than there are graphs, one of them given back and made anew now
+ * and then; layouts and types change from call to call, and heads come and go. */
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +16,10 @@
 #include "kernels/element.h"
 #include "tests/tiny_model.h"
 
-enum { SIDE = 33, CELLS = 3, CALLS = 48, SKIPPED = 77 };
-enum { INPUT = SIDE * SIDE * 3, ROOM = CELLS * CELLS * 34 };
+enum { SIDE = 33, CELLS = 3, SKIPPED = 77 };
+enum { INPUTS = 9, INPUT = SIDE * SIDE * 3, ROOM = CELLS * CELLS * 34 };
+enum { FEW = 48, MANY = 90, CALLS = 120 }; /* up to this call 2 inputs take turns, 9, then 3 */
+enum { RENEWED = 7 };                      /* one of so many calls has its input made anew */
 
 static int failures;
 
@@ -66,15 +70,26 @@ static void fill(const request *r, void *data)
                       (float)((i * 37 + r->number * 101) % 255) / 127.5f - 1);
 }
 
-/* Two inputs in device memory take turns. */
-static void check_call(posenet *engine, const request *r, float *inputs[2], float *outputs)
+static size_t input_bytes(const request *r)
+{
+    return INPUT * (r->type == POSENET_TYPE_FP16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+/* Not a byte longer than the tensor. */
+static void *input_memory(const request *r)
+{
+    void *memory = NULL;
+    expect(cudaMalloc(&memory, input_bytes(r)) == cudaSuccess, r->number, "cudaMalloc");
+    return memory;
+}
+
+static void check_call(posenet *engine, const request *r, void *input, float *outputs)
 {
     static float data[INPUT], want[POSENET_HEADS * ROOM], got[POSENET_HEADS * ROOM];
-    float *input = inputs[r->number % 2];
     memset(want, 0xff, sizeof want);
     fill(r, data);
     expect(infer(engine, r, data, want, 0) == POSENET_OK, r->number, "host memory");
-    int moved = cudaMemcpy(input, data, sizeof data, cudaMemcpyDefault) == cudaSuccess &&
+    int moved = cudaMemcpy(input, data, input_bytes(r), cudaMemcpyDefault) == cudaSuccess &&
                 cudaMemset(outputs, 0xff, sizeof got) == cudaSuccess;
     expect(moved, r->number, "cudaMemcpy");
     expect(infer(engine, r, input, outputs, 1) == POSENET_OK, r->number, "device memory");
@@ -82,22 +97,38 @@ static void check_call(posenet *engine, const request *r, float *inputs[2], floa
     expect(moved && memcmp(got, want, sizeof got) == 0, r->number, "other heads");
 }
 
+static int input_of_call(int number)
+{
+    return number % (number < FEW ? 2 : number < MANY ? INPUTS : 3);
+}
+
+/* Anything at first, then mostly what needs no copy in. */
+static request request_of(int number)
+{
+    int plain = number >= FEW && number % 16 < 12;
+    return (request){.number = number,
+                     .type = plain || number / 2 % 2 ? POSENET_TYPE_FP16 : POSENET_TYPE_FP32,
+                     .planes = !plain && number / 4 % 2,
+                     .wanted = number % 3 ? 15 : number % 16};
+}
+
 static void check_calls(posenet *engine)
 {
-    float *inputs[2] = {NULL, NULL}, *outputs = NULL;
-    int room = cudaMalloc((void **)&inputs[0], INPUT * sizeof(float)) == cudaSuccess &&
-               cudaMalloc((void **)&inputs[1], INPUT * sizeof(float)) == cudaSuccess &&
-               cudaMalloc((void **)&outputs, POSENET_HEADS * ROOM * sizeof(float)) == cudaSuccess;
+    void *inputs[2][INPUTS] = {{NULL}};
+    float *outputs = NULL;
+    int room = cudaMalloc((void **)&outputs, POSENET_HEADS * ROOM * sizeof(float)) == cudaSuccess;
     expect(room, 0, "cudaMalloc");
     for (int i = 0; room && i < CALLS; i++) {
-        const request r = {.number = i,
-                           .type = i / 2 % 2 ? POSENET_TYPE_FP16 : POSENET_TYPE_FP32,
-                           .planes = i / 4 % 2,
-                           .wanted = i % 3 ? 15 : i % 16};
-        check_call(engine, &r, inputs, outputs);
+        const request r = request_of(i);
+        void **input = &inputs[r.type == POSENET_TYPE_FP16][input_of_call(i)];
+        if (i % RENEWED == 0) {
+            (void)cudaFree(*input);
+            *input = NULL;
+        }
+        if (!*input) *input = input_memory(&r);
+        if (*input) check_call(engine, &r, *input, outputs);
     }
-    (void)cudaFree(inputs[0]);
-    (void)cudaFree(inputs[1]);
+    for (int i = 0; i < 2 * INPUTS; i++) (void)cudaFree(inputs[i / INPUTS][i % INPUTS]);
     (void)cudaFree(outputs);
 }
 
@@ -127,6 +158,6 @@ int main(void)
     }
     free(bytes);
     cuda_device_close(&gpu);
-    printf("%s\n", failures ? "FAILED" : "ok: infer copies as described");
+    printf("%s\n", failures ? "FAILED" : "ok: infer reads and copies as told");
     return failures != 0;
 }
