@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/conv/conv.h"
+#include "kernels/depthwise_pointwise/depthwise_mma.cuh"
 
 namespace
 {
@@ -71,4 +72,29 @@ void block_write_fragment(const conv_params *p, int first_channel, int first_in,
                 if (c < p->out_channels && in < p->in_channels)
                     *to = __float2half_rn(p->filter[static_cast<size_t>(c) * p->in_channels + in]);
             }
+}
+
+// A tap that is not finite stays alone, without a lesser half.
+void depthwise_write_octet(const conv_params *p, int first_channel, depthwise_octet *to)
+{
+    *to = {};
+    const int taps = DEPTHWISE_WORDS - 1, most_exponent = 100;
+    for (int i = 0; i < DEPTHWISE_OCTET && first_channel + i < p->out_channels; i++) {
+        const float *from = p->filter + static_cast<size_t>(first_channel + i) * taps;
+        float most = 0;
+        for (int tap = 0; tap < taps; tap++) most = fmaxf(most, fabsf(from[tap]));
+        int exponent = 0;
+        if (isfinite(most)) frexpf(most, &exponent);
+        if (exponent < -most_exponent) exponent = -most_exponent;
+        if (exponent > most_exponent) exponent = most_exponent;
+        for (int tap = 0; tap < taps; tap++) {
+            float scaled = ldexpf(from[tap], -exponent);
+            __half greater = __float2half_rn(scaled), lesser = __float2half_rn(0);
+            if (isfinite(scaled)) lesser = __float2half_rn(scaled - __half2float(greater));
+            to->taps[i][tap] =
+                __half_as_ushort(greater) | static_cast<unsigned>(__half_as_ushort(lesser)) << 16;
+        }
+        to->bias[i] = p->bias ? ldexpf(p->bias[first_channel + i], -exponent) : 0;
+        to->unit[i] = ldexpf(1, exponent);
+    }
 }
