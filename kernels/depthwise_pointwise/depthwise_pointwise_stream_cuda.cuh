@@ -1,6 +1,6 @@
 // MobileNet's block for large maps: blocks of threads that stay and take tile after tile. Half of
 // their warps compute the depthwise results of the next chunk of channels while the other half, two
-// warpgroups, multiplies the last one by the 1x1 filter; one more warp only orders copies.
+// warpgroups, multiplies the last one by the 1x1 filter. One thread orders copies.
 //
 //   copy engine -> windows of x, with taps (STAGES ring) -> depthwise warps -> results (two
 //   buffers of a tile's pixels by a chunk) -> product warps -> y
@@ -37,11 +37,11 @@ __device__ inline void copy_next_window(const stream_arguments &a, const stream_
     stream_place p = stream_place_of(a, n.tile);
     unsigned to = n.shared + l.at_windows + n.stage * l.stage,
              barrier = n.shared + l.at_barriers + n.stage * 8;
-    unsigned taps = (STREAM_TAPS + 1) * a.chunk * 4;
+    unsigned taps = a.octets * sizeof(depthwise_octet);
     expect_bytes(barrier, l.window + taps);
     copy_window(to, n.map, n.chunk * a.chunk, p.left * a.stride - a.pads[1],
                 p.top * a.stride - a.pads[0], p.picture, barrier);
-    copy_bulk(to + l.window, a.taps + static_cast<int64_t>(n.chunk) * taps, taps, barrier);
+    copy_bulk(to + l.at_taps, a.taps + n.chunk * a.octets, taps, barrier);
     if (++n.stage == a.stages) n.stage = 0;
     if (++n.chunk < a.chunks) return;
     n.chunk = 0;
@@ -64,79 +64,100 @@ __device__ inline void copy_next_filter(const stream_arguments &a, const stream_
 
 // ---- depthwise ---------------------------------------------------------------------------------
 
-// Two channels of a strip: LINES lines of STREAM_STRIP pixels, every input read and widened once.
-// `window`: the strip's; `first`: the row of its first pixel, a multiple of STREAM_STRIP; `column`:
-// byte of the row.
-template <int STRIDE, int DILATION, int CHUNK, int LINES>
-__device__ void convolve_strip(const stream_arguments &a, const unsigned char *window,
-                               const unsigned char *taps, unsigned char *results, int first,
-                               int column)
+// Where a depthwise warp reads and writes, the same in all chunks.
+struct stream_unit {
+    int octet;       // its 8 channels of a chunk
+    int first, step; // its units of a tile
+    int row;         // bytes of a pixel in a window
+    unsigned permuted;
+};
+
+__device__ inline stream_unit stream_unit_of(const stream_arguments &a)
 {
-    const int DOWN = (LINES - 1) * STRIDE + 2 * DILATION + 1;
-    const int COLUMNS = (STREAM_STRIP - 1) * STRIDE + 2 * DILATION + 1;
-    float2 weights[STREAM_TAPS + 1], sums[LINES][STREAM_STRIP];
+    const int warps = STREAM_HALF / 32;
+    int warp = static_cast<int>(threadIdx.x) % STREAM_HALF / 32;
+    stream_unit u;
+    u.step = warps / a.octets;
+    u.octet = warp % a.octets;
+    u.first = warp < u.step * a.octets ? warp / a.octets : STREAM_UNIT; // none
+    u.row = a.chunk * 2;
+    u.permuted = a.chunk == 64 ? 0x70 : 0x30;
+    return u;
+}
+
+// 8 channels of an input. The copy engine permutes the 16-byte pieces of 128 bytes as it writes.
+__device__ inline void stream_input(unsigned (&in)[4], const unsigned char *shared, unsigned at,
+                                    unsigned permuted)
+{
+    uint4 from = *reinterpret_cast<const uint4 *>(shared + (at ^ (at >> 3 & permuted)));
+    in[0] = from.x;
+    in[1] = from.y;
+    in[2] = from.z;
+    in[3] = from.w;
+}
+
+__device__ inline void stream_share(unsigned (&to)[4], const unsigned (&from)[4])
+{
 #pragma unroll
-    for (int tap = 0; tap <= STREAM_TAPS; tap++)
-        weights[tap] = *reinterpret_cast<const float2 *>(taps + tap * CHUNK * 4);
+    for (int i = 0; i < 4; i++) to[i] = from[i];
+}
+
+// The inputs of both groups of the lane's post, whose window begins at `at`; what both have is
+// loaded once. A line on is `line` bytes, a column `column`.
+__device__ inline void stream_inputs(unsigned (&first)[4][4], unsigned (&second)[4][4],
+                                     const unsigned char *shared, unsigned at, unsigned line,
+                                     unsigned column, unsigned permuted)
+{
+    at += threadIdx.x % 4 * column;
 #pragma unroll
-    for (int i = 0; i < LINES * STREAM_STRIP; i++)
-        sums[i / STREAM_STRIP][i % STREAM_STRIP] = weights[STREAM_TAPS];
-    int line = a.window_width * CHUNK * 2;
-#pragma unroll
-    for (int y = 0; y < DOWN; y++, window += line)
-#pragma unroll
-        for (int x = 0; x < COLUMNS; x++) {
-            float2 in = __half22float2(*reinterpret_cast<const __half2 *>(window + x * CHUNK * 2));
-#pragma unroll
-            for (int i = 0; i < LINES * STREAM_STRIP; i++) {
-                int ky = y - i / STREAM_STRIP * STRIDE, kx = x - i % STREAM_STRIP * STRIDE;
-                if (ky < 0 || kx < 0 || ky % DILATION || kx % DILATION) continue;
-                if (ky > 2 * DILATION || kx > 2 * DILATION) continue;
-                float2 w = weights[ky / DILATION * 3 + kx / DILATION];
-                float2 &sum = sums[i / STREAM_STRIP][i % STREAM_STRIP];
-                sum.x = fmaf(in.x, w.x, sum.x);
-                sum.y = fmaf(in.y, w.y, sum.y);
-            }
-        }
-    // Row r has its 16-byte pieces at p ^ r % 8. Bits of the column and of r * STREAM_ROW are
-    // apart.
-    __half2 low = __float2half2_rn(a.low[0]), high = __float2half2_rn(a.high[0]);
-#pragma unroll
-    for (int y = 0; y < LINES; y++, first += a.tile_width) {
-        unsigned at = first * STREAM_ROW ^ column ^ (first & STREAM_STRIP) * 16;
-#pragma unroll
-        for (int x = 0; x < STREAM_STRIP; x++)
-            *reinterpret_cast<unsigned *>(results + (at ^ x * 16) + x * STREAM_ROW) =
-                clamped_halves(sums[y][x].x, sums[y][x].y, low, high);
+    for (int y = 0; y < 6; y++, at += line) {
+        if (y < 4) stream_input(first[y], shared, at, permuted);
+        if (y >= 4) stream_input(second[y - 2], shared, at, permuted);
+        if (y >= 2 && y < 4) stream_share(second[y - 2], first[y]);
     }
 }
 
-// A chunk of a tile from its window to `results`, by strips of `a.lines` lines.
-template <int CHUNK>
-__device__ void convolve_chunk(const stream_arguments &a, const stream_layout &l,
-                               const unsigned char *shared, const unsigned char *window,
-                               unsigned char *results)
+__device__ inline void stream_inputs(unsigned (&first)[7][4], unsigned (&second)[7][4],
+                                     const unsigned char *shared, unsigned at, unsigned line,
+                                     unsigned column, unsigned permuted)
 {
-    const int LANES = CHUNK / 2;
-    const int2 *strips = reinterpret_cast<const int2 *>(shared + l.at_strips);
-    int thread = threadIdx.x % STREAM_HALF, lane = thread % LANES;
-    int count = a.tile_height / a.lines * (a.tile_width / STREAM_STRIP);
-    const unsigned char *taps = window + l.window + lane * 8;
-    for (int s = thread / LANES; s < count; s += STREAM_HALF / LANES) {
-        int2 place = strips[s];
-        const unsigned char *from = window + place.x + lane * 4;
-        if (a.dilation == 2)
-            convolve_strip<1, 2, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
-        else if (a.stride == 2 && a.lines == 2)
-            convolve_strip<2, 1, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
-        else if (a.stride == 2)
-            convolve_strip<2, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
-        else if (a.lines == 2)
-            convolve_strip<1, 1, CHUNK, 2>(a, from, taps, results, place.y, lane * 4);
-        else if (a.lines == 3)
-            convolve_strip<1, 1, CHUNK, 3>(a, from, taps, results, place.y, lane * 4);
-        else
-            convolve_strip<1, 1, CHUNK, 4>(a, from, taps, results, place.y, lane * 4);
+    unsigned from = at + threadIdx.x % 4 * column, right = at + 4 * column;
+#pragma unroll
+    for (int y = 0; y < 9; y++, from += line) {
+        if (y < 5) stream_input(first[y], shared, from, permuted);
+        if (y > 4) stream_input(second[y - 4], shared, from, permuted);
+    }
+    stream_share(second[0], first[4]);
+    stream_input(first[5], shared, right + threadIdx.x % 4 * line, permuted);
+    stream_input(second[5], shared, right + (threadIdx.x % 4 + 4) * line, permuted);
+    stream_share(first[6], second[5]);
+    stream_input(second[6], shared, right + 8 * line, permuted);
+}
+
+// The warp's part of a chunk of a tile, from the window at `window` to the rows at `results`.
+template <int STRIDE>
+__device__ inline void stream_convolve(const stream_arguments &a, const stream_layout &l,
+                                       const stream_unit &u, const depthwise_lane<STRIDE> &lane,
+                                       const depthwise_taps<STRIDE> &taps,
+                                       const depthwise_octet *octet, unsigned char *shared,
+                                       unsigned window, unsigned results)
+{
+    const int *posts = reinterpret_cast<const int *>(shared + l.at_posts);
+    int thread = threadIdx.x % 32;
+    unsigned line = a.window_width * a.dilation * u.row, column = a.dilation * u.row;
+    unsigned piece = (u.octet ^ thread % 8) * 16;
+    __half2 low = __float2half2_rn(a.low[0]), high = __float2half2_rn(a.high[0]);
+    for (int unit = u.first; unit < a.units; unit += u.step) {
+        unsigned first[depthwise_slots<STRIDE>][4], second[depthwise_slots<STRIDE>][4];
+        stream_inputs(first, second, shared, window + posts[unit * 8 + thread / 4] + u.octet * 16,
+                      line, column, u.permuted);
+        depthwise_sums sums;
+        depthwise_start(sums, *octet);
+        depthwise_multiply<STRIDE>(sums, taps, lane, first, second);
+        unsigned char *to = shared + results + (unit * STREAM_UNIT + thread) * STREAM_ROW + piece;
+        *reinterpret_cast<uint4 *>(to) = depthwise_results<0>(sums, *octet, low, high);
+        *reinterpret_cast<uint4 *>(to + 32 * STREAM_ROW) =
+            depthwise_results<1>(sums, *octet, low, high);
     }
 }
 
@@ -165,7 +186,6 @@ __device__ void stream_multiply(stream_sums<T> &sums, unsigned results, unsigned
                           w + WIDE * wide + REST / 2 * half + k);
     }
     end_products();
-    wait_for_products<0>();
 }
 
 // The filter's rows are ordered so that lane % 4 has 8 neighbouring channels of each 32: the first
@@ -233,62 +253,55 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
     }
 }
 
-// ---- the three kinds of warps -------------------------------------------------------------------
+// ---- the two kinds of warps ---------------------------------------------------------------------
 
-// Where pixels and strips of a tile lie, and the channels' bias: the same for all tiles.
+// Where pixels and posts of a tile lie, and the channels' bias: the same for all tiles. Octets that
+// no depthwise warp writes stay zero.
 template <typename T>
 __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
                               unsigned char *shared, int first_channel)
 {
     stream_pixel *pixels = reinterpret_cast<stream_pixel *>(shared + l.at_pixels);
     for (int i = threadIdx.x; i < T::PIXELS; i += STREAM_THREADS) {
-        int y = i / a.tile_width, x = i - y * a.tile_width;
+        stream_spot at = stream_spot_of(a, i);
         const short never = 0x7fff;
-        pixels[i] = {y < a.tile_height ? static_cast<short>(y) : never, static_cast<short>(x),
-                     (y * a.out_width + x) * a.channels};
+        pixels[i] = {at.y < a.tile_height ? static_cast<short>(at.y) : never,
+                     static_cast<short>(at.x), (at.y * a.out_width + at.x) * a.channels};
     }
-    int2 *strips = reinterpret_cast<int2 *>(shared + l.at_strips);
-    // By lines of the tile; those of 3 lines downwards, for the sake of banks.
-    int down = a.tile_height / a.lines, across = a.tile_width / STREAM_STRIP;
-    for (int i = threadIdx.x; i < down * across; i += STREAM_THREADS) {
-        int y = (a.lines == 3 ? i % down : i / across) * a.lines;
-        int x = (a.lines == 3 ? i / down : i % across) * STREAM_STRIP;
-        strips[i] = {(y * a.window_width + x) * a.stride * a.chunk * 2, y * a.tile_width + x};
+    int *posts = reinterpret_cast<int *>(shared + l.at_posts);
+    int live = a.tile_height * a.tile_width / STREAM_POST;
+    for (int i = threadIdx.x; i < T::PIXELS / STREAM_POST; i += STREAM_THREADS) {
+        stream_spot at = stream_post_of(a, i);
+        posts[i] = i < live ? (at.y * a.window_width + at.x) * a.stride * a.chunk * 2 : 0;
     }
     float *bias = reinterpret_cast<float *>(shared + l.at_bias);
     for (int c = threadIdx.x; c < T::CHANNELS; c += STREAM_THREADS)
         bias[c] = a.bias && first_channel + c < a.channels ? a.bias[first_channel + c] : 0;
+    if (a.octets * DEPTHWISE_OCTET == a.chunk) return;
+    for (int i = threadIdx.x * 16; i < l.results * 2; i += STREAM_THREADS * 16)
+        *reinterpret_cast<uint4 *>(shared + i) = {};
+    show_writes();
 }
 
-// At chunk i all depthwise threads are past chunk i - 1 and the products past chunk i - 2 once the
-// buffer of chunk i is empty: so the next copies go where those lay.
-__device__ inline void stream_copy(const stream_arguments &a, const stream_layout &l,
-                                   stream_copies &copies, int count)
-{
-    for (int i = 0; i < count; i++) {
-        named_barrier_sync(STREAM_EMPTY + i % 2, STREAM_THREADS);
-        bool copier = threadIdx.x == STREAM_WORKERS;
-        if (copier && i >= 1) copy_next_window(a, l, copies);
-        if (copier && i >= 2) copy_next_filter(a, l, copies);
-        __syncwarp();
-    }
-}
-
+template <int STRIDE>
 __device__ inline void stream_depthwise(const stream_arguments &a, const stream_layout &l,
                                         unsigned char *shared, int count)
 {
+    const depthwise_lane<STRIDE> lane = depthwise_lane_of<STRIDE>();
+    const stream_unit u = stream_unit_of(a);
+    depthwise_taps<STRIDE> taps;
     unsigned at = shared_address(shared);
     int stage = 0, phase = 0;
     for (int i = 0; i < count; i++) {
         named_barrier_sync(STREAM_EMPTY + i % 2, STREAM_THREADS);
         wait_for_bytes(at + l.at_barriers + stage * 8, phase);
-        const unsigned char *window = shared + l.at_windows + stage * l.stage;
-        if (a.chunk == 64)
-            convolve_chunk<64>(a, l, shared, window, shared + i % 2 * l.results);
-        else
-            convolve_chunk<32>(a, l, shared, window, shared + i % 2 * l.results);
+        unsigned window = l.at_windows + stage * l.stage;
+        const depthwise_octet *octet =
+            reinterpret_cast<const depthwise_octet *>(shared + window + l.at_taps) + u.octet;
+        if (i == 0 || a.chunks > 1) depthwise_load_taps<STRIDE>(taps, lane, octet);
+        stream_convolve<STRIDE>(a, l, u, lane, taps, octet, shared, window, i % 2 * l.results);
         show_writes();
-        named_barrier_arrive(STREAM_FULL + i % 2, STREAM_WORKERS);
+        named_barrier_arrive(STREAM_FULL + i % 2, STREAM_THREADS);
         if (++stage == a.stages) {
             stage = 0;
             phase ^= 1;
@@ -296,28 +309,37 @@ __device__ inline void stream_depthwise(const stream_arguments &a, const stream_
     }
 }
 
+// Once the results of chunk i are there, the depthwise threads are past its window and the products
+// past chunk i - 1. So the next copies go where those lay, while chunk i is multiplied.
 template <typename T>
 __device__ void stream_products(const stream_arguments &a, const stream_layout &l,
-                                const unsigned char *shared, unsigned at, int first_tile, int step,
+                                const unsigned char *shared, stream_copies &copies, int first_tile,
                                 int count, int first_channel)
 {
     named_barrier_arrive(STREAM_EMPTY, STREAM_THREADS);
     if (count > 1) named_barrier_arrive(STREAM_EMPTY + 1, STREAM_THREADS);
+    unsigned at = copies.shared;
     bool stays = a.slots == a.chunks;
     int warpgroup = threadIdx.x / 128, slot = 0, phase = 0, i = 0;
     unsigned results = at + (T::ROWS == 8 ? warpgroup * 64 * STREAM_ROW : 0);
     unsigned filter =
         at + l.at_filter + (T::ROWS == 8 ? 0 : warpgroup * T::ACROSS * 32 * STREAM_ROW);
-    for (int tile = first_tile; tile < a.tiles; tile += step) {
+    for (int tile = first_tile; tile < a.tiles; tile += copies.step) {
         stream_sums<T> sums;
         stream_start<T>(l, sums, shared);
         for (int chunk = 0; chunk < a.chunks; chunk++, i++) {
             wait_for_bytes(at + l.at_barriers + (STREAM_MOST_STAGES + slot) * 8, phase);
-            named_barrier_sync(STREAM_FULL + i % 2, STREAM_WORKERS);
+            named_barrier_sync(STREAM_FULL + i % 2, STREAM_THREADS);
             if (a.chunk == 64)
                 stream_multiply<T, 4>(sums, results + i % 2 * l.results, filter + slot * l.slot);
             else
                 stream_multiply<T, 2>(sums, results + i % 2 * l.results, filter + slot * l.slot);
+            if (threadIdx.x == 0) {
+                copy_next_window(a, l, copies);
+                if (i > 0) copy_next_filter(a, l, copies);
+            }
+            __syncwarp();
+            wait_for_products<0>();
             if (i + 2 < count) named_barrier_arrive(STREAM_EMPTY + i % 2, STREAM_THREADS);
             if (++slot == a.slots) {
                 slot = 0;
@@ -344,7 +366,6 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     int first_tile = static_cast<int>(blockIdx.x) / a.splits;
     int step = static_cast<int>(gridDim.x) / a.splits;
     int count = (a.tiles - first_tile + step - 1) / step * a.chunks;
-    bool copier = threadIdx.x == STREAM_WORKERS;
     stream_copies copies = {};
     copies.map = &map;
     copies.shared = at;
@@ -353,7 +374,7 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     copies.blocks = min(T::CHANNELS / 32, (a.channels + 31) / 32 - copies.first_block);
     copies.tile = first_tile;
     copies.filter_left = a.slots == a.chunks ? a.chunks : count;
-    if (copier) {
+    if (threadIdx.x == 0) {
         for (int i = 0; i < STREAM_MOST_STAGES + STREAM_MOST_SLOTS; i++)
             make_barrier(at + l.at_barriers + i * 8);
         show_barriers();
@@ -363,14 +384,15 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     let_next_start();
     __syncthreads();
     wait_for_previous();
-    if (copier)
+    if (threadIdx.x == 0)
         for (int i = 0; i < a.stages; i++) copy_next_window(a, l, copies);
-    if (threadIdx.x >= STREAM_WORKERS)
-        stream_copy(a, l, copies, count);
-    else if (threadIdx.x >= STREAM_HALF)
-        stream_depthwise(a, l, shared, count);
+    __syncwarp();
+    if (threadIdx.x < STREAM_HALF)
+        stream_products<T>(a, l, shared, copies, first_tile, count, first_channel);
+    else if (a.stride == 1)
+        stream_depthwise<1>(a, l, shared, count);
     else
-        stream_products<T>(a, l, shared, at, first_tile, step, count, first_channel);
+        stream_depthwise<2>(a, l, shared, count);
 #endif
 }
 
