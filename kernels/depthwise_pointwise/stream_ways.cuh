@@ -26,7 +26,8 @@ template <int PIXELS, int CHANNELS> constexpr stream_kernel kernel_of()
 }
 
 const stream_kernel kernels[] = {kernel_of<64, 128>(), kernel_of<64, 192>(), kernel_of<64, 256>(),
-                                 kernel_of<128, 64>(), kernel_of<128, 96>(), kernel_of<128, 128>()};
+                                 kernel_of<128, 64>(), kernel_of<128, 96>(), kernel_of<128, 128>(),
+                                 kernel_of<128, 192>()};
 
 struct way {
     const stream_kernel *kernel;
@@ -82,36 +83,48 @@ bool fit_rings(way *way, const cuda_device &g)
     return false;
 }
 
-// Cycles of a multiprocessor, each part as far as it seems to fill what it needs: instructions and
-// waiting of the depthwise warps, two on each scheduler; the tensor cores'; bytes through shared
-// memory; what the copy engine and the stores move. Good enough to leave hopeless ways out.
+// What a depthwise warp needs for a unit of a tile, and for an octet's taps before.
+struct unit_cost {
+    double instructions, tap_instructions; // as they are in the machine code
+    double loads, products;                // of 512 bytes, of 16x8x16
+    double delay;                          // cycles, alone
+};
+
+const unit_cost unit_costs[] = {{150, 64, 6, 16, 350}, {282, 44, 12, 28, 550}}; // stride 1 and 2
+
+// Cycles of a multiprocessor for a chunk until all depthwise warps have met: the schedulers', then
+// those of waiting, the tensor cores', shared memory's, the copy engine's. Each as far as it can be
+// filled.
+double chunk_cost(const way &way, double product)
+{
+    const double busy = 0.8, fragment_rate = 1260, shared_rate = 100, copy_rate = 28, meeting = 150;
+    const stream_arguments &a = way.arguments;
+    const unit_cost &u = unit_costs[a.stride - 1];
+    const int pixels = way.kernel->pixels, warps = STREAM_HALF / 32;
+    stream_layout l = stream_layout_of(a, pixels, way.kernel->channels);
+    int units = a.octets * a.units, rounds = divided(a.units, warps / a.octets);
+    double taps = a.chunks == 1 ? 0 : a.octets * u.tap_instructions;
+    double issued = (units * u.instructions + taps) / 4 / busy + meeting;
+    double waited = rounds * u.delay + meeting + (taps > 0 ? 120 : 0);
+    double multiplied = product + units * u.products * 2048 / fragment_rate;
+    // Each warpgroup reads its pixels and its channels.
+    double operands = (128 + way.kernel->channels * (pixels / 64)) * a.chunk * 2.0;
+    double copies = l.window + (a.slots == a.chunks ? 0 : l.slot);
+    double moved = (copies + operands + units * (u.loads + 6) * 512) / shared_rate;
+    double copied = (copies + a.octets * sizeof(depthwise_octet)) / copy_rate;
+    return fmax(fmax(issued, waited), fmax(multiplied, fmax(moved, copied)));
+}
+
+// Good enough to leave hopeless ways out.
 double cost_of(const way &way)
 {
-    const double busy = 0.8, wide = 107, delay = 400, shared_rate = 128 * 0.8, product_rate = 1600,
-                 copy_rate = 28, store_rate = 28, meeting = 150, start = 3000, sum_instructions = 4;
+    const double product_rate = 1700, store_rate = 28, meeting = 150, start = 3000;
     const stream_arguments &a = way.arguments;
-    stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
-    bool one = a.stride == 1;
-    // Of a warp for a unit and for an octet's taps, as they are in the machine code.
-    const double instructions = one ? 100 : 190, tap_instructions = one ? 20 : 34;
-    const double loads = one ? 6 : 12, products = one ? 16 : 28;
-    const int warps = STREAM_HALF / 32;
-    int units = a.octets * a.units, rounds = divided(a.units, warps / a.octets);
     double sums = static_cast<double>(way.kernel->pixels) * way.kernel->channels;
-    double taps = a.chunks == 1 ? 0 : a.octets * tap_instructions;
-    double issued = (units * instructions + taps) / 4 / busy;
-    double waited = rounds * delay + meeting;
-    double multiplied = sums * a.chunk / product_rate + units * products * 2048 / (wide * 16);
-    double filter = a.slots == a.chunks ? 0 : l.slot,
-           operands = way.kernel->pixels / 64 * 2.0 * a.chunk * (64 + way.kernel->channels);
-    if (way.kernel->pixels == 64) operands += 2.0 * a.chunk * 64; // both warpgroups read them
-    double moved = (l.window + filter + operands + units * (loads + 2 + 4) * 512) / shared_rate;
-    double copied = (l.window + filter + a.octets * sizeof(depthwise_octet)) / copy_rate;
-    double stored = sums / 128 * sum_instructions;
-    if (stored < sums * 2 / store_rate) stored = sums * 2 / store_rate;
-    double most = fmax(fmax(issued + meeting, waited), fmax(multiplied, fmax(moved, copied)));
-    double other = a.chunks * (sums * a.chunk / product_rate + meeting) + stored;
-    return start + divided(a.tiles, way.blocks / a.splits) * fmax(a.chunks * most, other);
+    double product = sums * a.chunk / product_rate;
+    double tile = a.chunks * chunk_cost(way, product);
+    double other = a.chunks * (product + meeting) + sums * 2 / store_rate;
+    return start + divided(a.tiles, way.blocks / a.splits) * fmax(tile, other);
 }
 
 // The best tile for a kernel and a chunk.
