@@ -77,21 +77,19 @@ void block_write_fragment(const conv_params *p, int first_channel, int first_in,
 namespace
 {
 
-// The power of two by which a channel is multiplied: the greatest tap becomes 1/32 to 1/16, so that
-// its lesser half is a normal half while no sum of finite inputs leaves the range of halves; less
-// where the bias would.
+// The power of two by which a channel is multiplied: the greatest that keeps every sum of finite
+// halves a finite half, so that the lesser halves of taps are as exact as they can be. Its inverse
+// is a half.
 int octet_exponent(const float *taps, float bias)
 {
-    const int most_tap = -4, most_bias = 13, least = -15, most = 14;
-    float tap = 0;
-    int tap_exponent = 0, bias_exponent = 0;
-    for (int i = 0; i < DEPTHWISE_WORDS - 1; i++) tap = fmaxf(tap, fabsf(taps[i]));
-    if (!isfinite(tap) || !isfinite(bias)) return 0;
-    frexpf(tap, &tap_exponent);
-    frexpf(bias, &bias_exponent);
-    int exponent = most_tap - tap_exponent;
-    if (bias != 0 && exponent > most_bias - bias_exponent) exponent = most_bias - bias_exponent;
-    return exponent < least ? least : exponent > most ? most : exponent;
+    const int least = -15, most = 14;
+    const float greatest_half = 65504;
+    float sum = fabsf(bias) / greatest_half;
+    int exponent = 0;
+    for (int i = 0; i < DEPTHWISE_WORDS - 1; i++) sum += fabsf(taps[i]);
+    if (!isfinite(sum)) return 0;
+    frexpf(sum, &exponent);
+    return -exponent < least ? least : -exponent > most ? most : -exponent;
 }
 
 // Channels from `first_channel` on into zeros. A tap that is not finite has no lesser half.
