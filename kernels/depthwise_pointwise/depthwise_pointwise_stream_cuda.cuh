@@ -21,32 +21,33 @@
 #include "kernels/depthwise_pointwise/stream_depthwise.cuh"
 #include "kernels/depthwise_pointwise/stream_tile.cuh"
 
-// ---- copies: one thread ------------------------------------------------------------------------
+// ---- copies: one thread, which has them in shared memory for want of registers
+// ------------------------------------------------------------------------
 
 struct stream_copies {
-    const CUtensorMap *map;
-    unsigned shared;               // address
-    int step, first_block, blocks; // tiles from one to the next; of 32 channels
-    int tile, chunk, stage;        // of the next window
+    unsigned shared;         // address
+    int first_block, blocks; // of 32 channels
+    stream_place place;      // of the next window
+    int chunk, stage;
     int filter_left, filter_chunk, slot;
 };
+static_assert(sizeof(stream_copies) <= STREAM_COPIES);
 
 __device__ inline void copy_next_window(const stream_arguments &a, const stream_layout &l,
-                                        stream_copies &n)
+                                        const CUtensorMap &map, stream_copies &n)
 {
-    if (n.tile >= a.tiles) return;
-    stream_place p = stream_place_of(a, n.tile);
+    if (n.place.picture >= a.pictures) return;
     unsigned to = n.shared + l.at_windows + n.stage * l.stage,
              barrier = n.shared + l.at_barriers + n.stage * 8;
     unsigned taps = a.octets * sizeof(depthwise_octet);
     expect_bytes(barrier, l.window + taps);
-    copy_window(to, n.map, n.chunk * a.chunk, p.left * a.stride - a.pads[1],
-                p.top * a.stride - a.pads[0], p.picture, barrier);
+    copy_window(to, &map, n.chunk * a.chunk, n.place.column * a.tile_width * a.stride - a.pads[1],
+                n.place.line * a.tile_height * a.stride - a.pads[0], n.place.picture, barrier);
     copy_bulk(to + l.at_taps, a.taps + n.chunk * a.octets, taps, barrier);
     if (++n.stage == a.stages) n.stage = 0;
     if (++n.chunk < a.chunks) return;
     n.chunk = 0;
-    n.tile += n.step;
+    stream_advance(a, n.place);
 }
 
 __device__ inline void copy_next_filter(const stream_arguments &a, const stream_layout &l,
@@ -72,21 +73,10 @@ template <typename T> using stream_sums = float[T::ACROSS * 4][4];
 template <typename T, int STEPS>
 __device__ void stream_multiply(stream_sums<T> &sums, unsigned results, unsigned filter)
 {
-    const int WIDE = T::ACROSS / 4, REST = T::ACROSS % 4;    // 128 channels at once
-    const int wide = 128 * STREAM_ROW / 16, half = wide / 2; // in describe_rows' unit
     uint64_t x = describe_rows(results), w = describe_rows(filter);
     begin_products();
 #pragma unroll
-    for (int k = 0; k < STEPS * 2; k += 2) {
-        if constexpr (WIDE > 0)
-            multiply_tile(reinterpret_cast<float(&)[16][4]>(sums), x + k, w + k);
-        if constexpr (REST >= 2)
-            multiply_tile(reinterpret_cast<float(&)[8][4]>(sums[WIDE * 16]), x + k,
-                          w + WIDE * wide + k);
-        if constexpr (REST % 2 > 0)
-            multiply_tile(reinterpret_cast<float(&)[4][4]>(sums[T::ACROSS * 4 - 4]), x + k,
-                          w + WIDE * wide + REST / 2 * half + k);
-    }
+    for (int k = 0; k < STEPS * 2; k += 2) multiply_tile(sums, x + k, w + k);
     end_products();
 }
 
@@ -132,9 +122,10 @@ __device__ void stream_store(const stream_arguments &a, const stream_layout &l,
     int row = static_cast<int>(threadIdx.x) / 32 % T::ROWS * 16 + threadIdx.x % 32 / 4;
     int column = first_channel + stream_column<T>();
     __half2 low = __float2half2_rn(a.low[1]), high = __float2half2_rn(a.high[1]);
-    int64_t line = static_cast<int64_t>(p.picture) * a.out_height + p.top;
-    int64_t start = (line * a.out_width + p.left) * a.channels + column;
-    int down = a.out_height - p.top, across = a.out_width - p.left;
+    int top = p.line * a.tile_height, left = p.column * a.tile_width;
+    int64_t line = static_cast<int64_t>(p.picture) * a.out_height + top;
+    int64_t start = (line * a.out_width + left) * a.channels + column;
+    int down = a.out_height - top, across = a.out_width - left;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         stream_pixel pixel = pixels[row + i * 8];
@@ -189,18 +180,19 @@ __device__ void stream_tables(const stream_arguments &a, const stream_layout &l,
 // past chunk i - 1. So the next copies go where those lay, while chunk i is multiplied.
 template <typename T>
 __device__ void stream_products(const stream_arguments &a, const stream_layout &l,
-                                const unsigned char *shared, stream_copies &copies, int first_tile,
-                                int count, int first_channel)
+                                const CUtensorMap &map, const unsigned char *shared,
+                                stream_copies &copies, stream_place place, int count,
+                                int first_channel)
 {
     named_barrier_arrive(STREAM_EMPTY, STREAM_THREADS);
     if (count > 1) named_barrier_arrive(STREAM_EMPTY + 1, STREAM_THREADS);
-    unsigned at = copies.shared;
+    unsigned at = shared_address(shared);
     bool stays = a.slots == a.chunks;
     int warpgroup = threadIdx.x / 128, slot = 0, phase = 0, i = 0;
     unsigned results = at + (T::ROWS == 8 ? warpgroup * 64 * STREAM_ROW : 0);
     unsigned filter =
         at + l.at_filter + (T::ROWS == 8 ? 0 : warpgroup * T::ACROSS * 32 * STREAM_ROW);
-    for (int tile = first_tile; tile < a.tiles; tile += copies.step) {
+    for (; a.pictures > place.picture; stream_advance(a, place)) {
         stream_sums<T> sums;
         stream_start<T>(l, sums, shared);
         for (int chunk = 0; chunk < a.chunks; chunk++, i++) {
@@ -211,7 +203,7 @@ __device__ void stream_products(const stream_arguments &a, const stream_layout &
             else
                 stream_multiply<T, 2>(sums, results + i % 2 * l.results, filter + slot * l.slot);
             if (threadIdx.x == 0) {
-                copy_next_window(a, l, copies);
+                copy_next_window(a, l, map, copies);
                 if (i > 0) copy_next_filter(a, l, copies);
             }
             __syncwarp();
@@ -224,7 +216,7 @@ __device__ void stream_products(const stream_arguments &a, const stream_layout &
         }
 #pragma unroll
         for (int j = 0; j < T::ACROSS * 16; j++) settle(sums[j / 4][j % 4]);
-        stream_store<T>(a, l, sums, shared, stream_place_of(a, tile), first_channel);
+        stream_store<T>(a, l, sums, shared, place, first_channel);
     }
 }
 
@@ -242,18 +234,15 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     int first_tile = static_cast<int>(blockIdx.x) / a.splits;
     int step = static_cast<int>(gridDim.x) / a.splits;
     int count = (a.tiles - first_tile + step - 1) / step * a.chunks;
-    stream_copies copies = {};
-    copies.map = &map;
-    copies.shared = at;
-    copies.step = step;
-    copies.first_block = first_channel / 32;
-    copies.blocks = min(T::CHANNELS / 32, (a.channels + 31) / 32 - copies.first_block);
-    copies.tile = first_tile;
-    copies.filter_left = a.slots == a.chunks ? a.chunks : count;
+    const stream_place place = stream_place_of(a, first_tile);
+    stream_copies &copies = *reinterpret_cast<stream_copies *>(shared + l.at_copies);
     if (threadIdx.x == 0) {
         for (int i = 0; i < STREAM_MOST_STAGES + STREAM_MOST_SLOTS; i++)
             make_barrier(at + l.at_barriers + i * 8);
         show_barriers();
+        copies = {at, first_channel / 32, 0, place, 0, 0, 0, 0, 0};
+        copies.blocks = min(T::CHANNELS / 32, (a.channels + 31) / 32 - copies.first_block);
+        copies.filter_left = a.slots == a.chunks ? a.chunks : count;
         for (int i = 0; i < a.slots; i++) copy_next_filter(a, l, copies);
     }
     stream_tables<T>(a, l, shared, first_channel);
@@ -261,10 +250,10 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
     __syncthreads();
     wait_for_previous();
     if (threadIdx.x == 0)
-        for (int i = 0; i < a.stages; i++) copy_next_window(a, l, copies);
+        for (int i = 0; i < a.stages; i++) copy_next_window(a, l, map, copies);
     __syncwarp();
     if (threadIdx.x < STREAM_HALF)
-        stream_products<T>(a, l, shared, copies, first_tile, count, first_channel);
+        stream_products<T>(a, l, map, shared, copies, place, count, first_channel);
     else if (a.stride == 1)
         stream_depthwise<1>(a, l, shared, count);
     else

@@ -9,15 +9,21 @@
 #include "kernels/depthwise_pointwise/depthwise_mma.cuh"
 
 enum {
-    STREAM_POST = 8,   // pixels: two groups of 2 x 2 of depthwise_mma.cuh, one below the other
-    STREAM_UNIT = 64,  // pixels that a depthwise warp computes at once: 8 posts
-    STREAM_ROW = 128,  // bytes of a row of an operand: 64 inputs, or 32 and as much unused
-    STREAM_HALF = 256, // threads of each kind; products first
+    STREAM_POST = 8,    // pixels: two groups of 2 x 2 of depthwise_mma.cuh, one below the other
+    STREAM_UNIT = 64,   // pixels that a depthwise warp computes at once: 8 posts
+    STREAM_COPIES = 64, // bytes for what the thread that orders copies remembers
+    STREAM_ROW = 128,   // bytes of a row of an operand: 64 inputs, or 32 and as much unused
+    STREAM_HALF = 256,  // threads of each kind; products first
     STREAM_THREADS = 512,
     STREAM_MOST_STAGES = 4,
     STREAM_MOST_SLOTS = 32,
     STREAM_FULL = 1,
     STREAM_EMPTY = 3 // named barriers, two each
+};
+
+// A tile of the map.
+struct stream_place {
+    int picture, line, column; // the last two in tiles
 };
 
 struct stream_arguments {
@@ -31,7 +37,8 @@ struct stream_arguments {
     int tile_height, tile_width;     // of y; multiples of 4 and 2, times the dilation
     int window_height, window_width; // of x
     int down, across;                // tiles of a picture
-    int tiles;                       // of all pictures
+    int pictures, tiles;             // of all pictures
+    stream_place step;               // from one tile of a block to the next
     int units;                       // of a tile
     int splits;                      // blocks that share a tile, each with channels of its own
     int chunk, chunks;               // depthwise channels: 32 or 64, and how often
@@ -60,7 +67,7 @@ struct stream_layout {
     int at_taps;       // in a stage
     int slot;          // bytes of a chunk of the filter
     int results;       // bytes of one buffer of depthwise results
-    int at_filter, at_windows, at_bias, at_pixels, at_posts, at_barriers, end;
+    int at_filter, at_windows, at_bias, at_pixels, at_posts, at_copies, at_barriers, end;
 };
 
 __host__ __device__ inline stream_layout stream_layout_of(const stream_arguments &a, int pixels,
@@ -78,7 +85,8 @@ __host__ __device__ inline stream_layout stream_layout_of(const stream_arguments
     l.at_bias = l.at_windows + l.stage * a.stages;
     l.at_pixels = l.at_bias + channels * 4;
     l.at_posts = l.at_pixels + pixels * static_cast<int>(sizeof(stream_pixel));
-    l.at_barriers = l.at_posts + pixels / STREAM_POST * 4;
+    l.at_copies = l.at_posts + pixels / STREAM_POST * 4;
+    l.at_barriers = l.at_copies + STREAM_COPIES;
     l.end = l.at_barriers + (STREAM_MOST_STAGES + STREAM_MOST_SLOTS) * 8;
     return l;
 }
@@ -106,16 +114,26 @@ __host__ __device__ inline stream_spot stream_spot_of(const stream_arguments &a,
     return {at.y + (lower * 2 + pixel / 2) * a.dilation, at.x + pixel % 2 * a.dilation};
 }
 
-// The tile that a block computes after the one before; the channels stay.
-struct stream_place {
-    int picture, top, left; // in y
-};
-
-__device__ inline stream_place stream_place_of(const stream_arguments &a, int tile)
+// Of `tile` tiles, which are counted by columns, lines, pictures.
+__host__ __device__ inline stream_place stream_place_of(const stream_arguments &a, int tile)
 {
     int line = tile / a.across, picture = line / a.down;
-    return {picture, (line - picture * a.down) * a.tile_height,
-            (tile - line * a.across) * a.tile_width};
+    return {picture, line - picture * a.down, tile - line * a.across};
+}
+
+// To the tile that a block computes after this one; the channels stay.
+__device__ inline void stream_advance(const stream_arguments &a, stream_place &p)
+{
+    p.column += a.step.column;
+    p.line += a.step.line;
+    p.picture += a.step.picture;
+    if (p.column >= a.across) {
+        p.column -= a.across;
+        p.line++;
+    }
+    if (p.line < a.down) return;
+    p.line -= a.down;
+    p.picture++;
 }
 
 #endif

@@ -62,6 +62,7 @@ void set_tile(stream_arguments *a, int pictures, int height, int width)
     a->window_width = (width - 1) * a->stride + 2 * a->dilation + 1;
     a->down = divided(a->out_height, height);
     a->across = divided(a->out_width, width);
+    a->pictures = pictures;
     a->tiles = pictures * a->down * a->across;
     a->units = divided(height * width, STREAM_UNIT);
 }
@@ -141,7 +142,9 @@ bool choose_tile(const cuda_device &g, int pictures, way *best)
             if (!fit_rings(&a, g)) continue;
             int columns = g.multiprocessors / t.splits;
             if (columns < 1) columns = 1;
-            a.blocks = (columns < t.tiles ? columns : t.tiles) * t.splits;
+            if (columns > t.tiles) columns = t.tiles;
+            a.blocks = columns * t.splits;
+            a.arguments.step = stream_place_of(t, columns);
             a.cost = cost_of(a);
             if (a.cost < best->cost) *best = a;
         }
