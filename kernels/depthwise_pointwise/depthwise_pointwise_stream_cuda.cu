@@ -18,7 +18,7 @@ struct stream_state {
 
 // ---- what is covered ---------------------------------------------------------------------------
 
-// Strides and dilations that convolve_chunk has strips for.
+// Strides and dilations that stream_inputs and stream_post_of have.
 int covers(const network *net, int first, precision)
 {
     int steps = block_steps(net, first);
@@ -46,19 +46,6 @@ struct weights {
     int chunk;
 };
 
-void write_taps(const void *user, void *host, size_t)
-{
-    const weights *w = static_cast<const weights *>(user);
-    const conv_params *p = w->conv;
-    for (int c = 0; c < p->out_channels; c++) {
-        float *to = static_cast<float *>(host) +
-                    static_cast<size_t>(c / w->chunk) * (STREAM_TAPS + 1) * w->chunk + c % w->chunk;
-        for (int tap = 0; tap < STREAM_TAPS; tap++)
-            to[tap * w->chunk] = p->filter[c * STREAM_TAPS + tap];
-        to[STREAM_TAPS * w->chunk] = p->bias ? p->bias[c] : 0;
-    }
-}
-
 // A row is a channel. Rows 8j .. 8j + 7 of 32, columns of a product, are channels 8i + 2j + e, so
 // that a lane's sums of four products are neighbouring channels.
 void write_filter(const void *user, void *host, size_t)
@@ -79,25 +66,18 @@ void write_filter(const void *user, void *host, size_t)
 
 status pack_weights(const prepare_context *context, const step *s, stream_arguments *a)
 {
-    const weights depthwise = {&s[0].as.conv, a->chunk}, pointwise = {&s[1].as.conv, a->chunk};
-    const conv_params *p = depthwise.conv, *q = pointwise.conv;
-    size_t depth = static_cast<size_t>(a->chunks) * a->chunk;
+    const conv_params *q = &s[1].as.conv;
+    const weights pointwise = {q, a->chunk};
     size_t channels = static_cast<size_t>(divided(q->out_channels, 32)) * 32;
-    bool wide = a->chunk == 64;
-    const pack_key taps_key = {wide ? "depthwise_pointwise_stream_cuda taps 64"
-                                    : "depthwise_pointwise_stream_cuda taps 32",
-                               p->filter, p->bias, p->bias ? p->out_channels * sizeof(float) : 0};
-    const pack_key filter_key = {wide ? "depthwise_pointwise_stream_cuda 64"
-                                      : "depthwise_pointwise_stream_cuda 32",
-                                 q->filter, nullptr, 0};
-    void *taps, *filter;
+    const pack_key key = {a->chunk == 64 ? "depthwise_pointwise_stream_cuda 64"
+                                         : "depthwise_pointwise_stream_cuda 32",
+                          q->filter, nullptr, 0};
+    void *filter;
     const void *bias = nullptr;
-    TRY(cuda_pack(context, &taps_key, (STREAM_TAPS + 1) * depth * sizeof(float), write_taps,
-                  &depthwise, &taps));
-    TRY(cuda_pack(context, &filter_key, a->chunks * channels * STREAM_ROW, write_filter, &pointwise,
+    TRY(depthwise_pack(context, &s[0].as.conv, &a->taps));
+    TRY(cuda_pack(context, &key, a->chunks * channels * STREAM_ROW, write_filter, &pointwise,
                   &filter));
     if (q->bias) TRY(cuda_pack_array(context, q->bias, q->out_channels * sizeof(float), &bias));
-    a->taps = static_cast<const unsigned char *>(taps);
     a->filter = static_cast<const unsigned char *>(filter);
     a->bias = static_cast<const float *>(bias);
     return STATUS_OK;
@@ -154,10 +134,11 @@ status map_windows(const stream_state *state, const network *net, const step *s,
                                static_cast<cuuint32_t>(a.window_width),
                                static_cast<cuuint32_t>(a.window_height), 1};
     const cuuint32_t steps[4] = {1, 1, 1, 1};
-    CUresult error = state->encode(
-        map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, tensor_at(net, s->inputs[0], r), sizes, strides,
-        box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
-        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    CUresult error =
+        state->encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, tensor_at(net, s->inputs[0], r),
+                      sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                      a.chunk == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
+                      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (error == CUDA_SUCCESS) return STATUS_OK;
     return fail(STATUS_DEVICE, "%s: the driver makes no tensor map: error %d", s->nodes,
                 static_cast<int>(error));
@@ -193,7 +174,7 @@ extern "C" const row depthwise_pointwise_stream_cuda = {
     .least_compute = 90,
     .covers = covers,
     .variants = variants,
-    .revision = 2,
+    .revision = 3,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

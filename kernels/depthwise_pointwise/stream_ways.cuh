@@ -13,7 +13,7 @@ namespace
 
 const int MOST_WAYS = 12; // offered to the tuner: the model of their cost is seldom wrong by more
 const int MOST_WINDOW = 256; // of a side, and a limit of the copy engine
-const int chunk_sizes[] = {64, 32}, strip_lines[] = {4, 3, 2};
+const int chunk_sizes[] = {64, 32};
 
 struct stream_kernel {
     int pixels, channels;
@@ -26,7 +26,8 @@ template <int PIXELS, int CHANNELS> constexpr stream_kernel kernel_of()
 }
 
 const stream_kernel kernels[] = {kernel_of<64, 128>(), kernel_of<64, 192>(), kernel_of<64, 256>(),
-                                 kernel_of<128, 64>(), kernel_of<128, 96>(), kernel_of<128, 128>()};
+                                 kernel_of<128, 64>(), kernel_of<128, 96>(), kernel_of<128, 128>(),
+                                 kernel_of<128, 192>()};
 
 struct way {
     const stream_kernel *kernel;
@@ -53,17 +54,17 @@ stream_arguments shape_of(const network *net, const work *w)
     return a;
 }
 
-void set_tile(stream_arguments *a, int pictures, int height, int width, int lines)
+void set_tile(stream_arguments *a, int pictures, int height, int width)
 {
-    a->lines = lines;
     a->tile_height = height;
     a->tile_width = width;
     a->window_height = (height - 1) * a->stride + 2 * a->dilation + 1;
     a->window_width = (width - 1) * a->stride + 2 * a->dilation + 1;
-    if (lines == 3) a->window_width |= 1; // see conflicts
     a->down = divided(a->out_height, height);
     a->across = divided(a->out_width, width);
+    a->pictures = pictures;
     a->tiles = pictures * a->down * a->across;
+    a->units = divided(height * width, STREAM_UNIT);
 }
 
 // The longest rings that fit, or false.
@@ -83,76 +84,67 @@ bool fit_rings(way *way, const cuda_device &g)
     return false;
 }
 
-// What convolve_chunk has strips for.
-bool has_strips(const stream_arguments &a, int lines)
+// What a depthwise warp needs for a unit of a tile, and for an octet's taps before.
+struct unit_cost {
+    double instructions, tap_instructions; // as they are in the machine code
+    double loads, products;                // of 512 bytes, of 16x8x16
+    double delay;                          // cycles, alone
+};
+
+const unit_cost unit_costs[] = {{150, 64, 6, 16, 350}, {282, 44, 12, 28, 550}}; // stride 1 and 2
+
+// Cycles of a multiprocessor for a chunk until all depthwise warps have met: the schedulers', then
+// those of waiting, the tensor cores', shared memory's, the copy engine's. Each as far as it can be
+// filled.
+double chunk_cost(const way &way, double product)
 {
-    if (a.dilation == 2) return lines == 2;
-    return a.stride == 1 || lines != 3;
+    const double busy = 0.8, fragment_rate = 1260, shared_rate = 100, copy_rate = 28, meeting = 150;
+    const stream_arguments &a = way.arguments;
+    const unit_cost &u = unit_costs[a.stride - 1];
+    const int pixels = way.kernel->pixels, warps = STREAM_HALF / 32;
+    stream_layout l = stream_layout_of(a, pixels, way.kernel->channels);
+    int units = a.octets * a.units, rounds = divided(a.units, warps / a.octets);
+    double taps = a.chunks == 1 ? 0 : a.octets * u.tap_instructions;
+    double issued = (units * u.instructions + taps) / 4 / busy + meeting;
+    double waited = rounds * u.delay + meeting + (taps > 0 ? 120 : 0);
+    double multiplied = product + units * u.products * 2048 / fragment_rate;
+    // Each warpgroup reads its pixels and its channels.
+    double operands = (128 + way.kernel->channels * (pixels / 64)) * a.chunk * 2.0;
+    double copies = l.window + (a.slots == a.chunks ? 0 : l.slot);
+    double moved = (copies + operands + units * (u.loads + 6) * 512) / shared_rate;
+    double copied = (copies + a.octets * sizeof(depthwise_octet)) / copy_rate;
+    return fmax(fmax(issued, waited), fmax(multiplied, fmax(moved, copied)));
 }
 
-// How often shared memory is asked for one load of a warp. With chunks of 32 channels half a warp
-// reads 64 bytes of a line; the other half's strip lies a multiple of 128 bytes away and so in the
-// same banks, unless it is below by an odd number of lines of an odd width.
-int conflicts(const stream_arguments &a)
-{
-    bool below = a.lines == 3 && a.tile_height / 3 % 2 == 0;
-    return a.chunk == 32 && !below ? 2 : 1;
-}
-
-// Instructions of a depthwise strip's thread, as they are in the machine code.
-double strip_instructions(const stream_arguments &a)
-{
-    int down = (a.lines - 1) * a.stride + 2 * a.dilation + 1;
-    int across = (STREAM_STRIP - 1) * a.stride + 2 * a.dilation + 1;
-    int sums = a.lines * STREAM_STRIP * 2;
-    return sums * STREAM_TAPS + down * across * 3 + down + sums * 2.5 + 45;
-}
-
-// Cycles of a multiprocessor: its schedulers' for depthwise warps, two on each, as far as two fill
-// one; the tensor cores'; what the copy engine and the stores move. Good enough to leave hopeless
-// ways out.
+// Good enough to leave hopeless ways out.
 double cost_of(const way &way)
 {
-    const double busy = 0.7, product_rate = 1600, copy_rate = 28, store_rate = 28, meeting = 200,
-                 start = 3000, sum_instructions = 4;
+    const double product_rate = 1700, store_rate = 28, meeting = 150, start = 3000;
     const stream_arguments &a = way.arguments;
-    stream_layout l = stream_layout_of(a, way.kernel->pixels, way.kernel->channels);
-    int strips = a.tile_height / a.lines * (a.tile_width / STREAM_STRIP);
-    int rounds = divided(strips * a.chunk / 2, STREAM_HALF);
     double sums = static_cast<double>(way.kernel->pixels) * way.kernel->channels;
-    double depthwise = rounds * strip_instructions(a) * (STREAM_HALF / 128) / busy;
-    int loads = ((a.lines - 1) * a.stride + 2 * a.dilation + 1) *
-                ((STREAM_STRIP - 1) * a.stride + 2 * a.dilation + 1);
-    double shared = divided(strips * a.chunk / 2, 32) *
-                    (loads * conflicts(a) + (STREAM_TAPS + 1) * 2 + a.lines * STREAM_STRIP) * 1.5;
-    if (depthwise < shared) depthwise = shared;
     double product = sums * a.chunk / product_rate;
-    double copied = (l.window + (a.slots == a.chunks ? 0 : l.slot)) / copy_rate;
-    double stored = sums / 128 * sum_instructions;
-    if (stored < sums * 2 / store_rate) stored = sums * 2 / store_rate;
-    double tile = a.chunks * (depthwise + meeting);
-    double other = a.chunks * (product + meeting) + stored;
-    if (tile < other) tile = other;
-    if (tile < a.chunks * copied) tile = a.chunks * copied;
-    return start + divided(a.tiles, way.blocks / a.splits) * tile;
+    double tile = a.chunks * chunk_cost(way, product);
+    double other = a.chunks * (product + meeting) + sums * 2 / store_rate;
+    return start + divided(a.tiles, way.blocks / a.splits) * fmax(tile, other);
 }
 
-// The best tile for a kernel, a chunk and strips of so many lines.
-bool choose_tile(const cuda_device &g, int pictures, int lines, way *best)
+// The best tile for a kernel and a chunk.
+bool choose_tile(const cuda_device &g, int pictures, way *best)
 {
     way a = *best;
-    const int pixels = a.kernel->pixels;
+    const int pixels = a.kernel->pixels, down = 4 * a.arguments.dilation, across = down / 2;
     best->cost = INFINITY;
-    if (!has_strips(a.arguments, lines)) return false;
-    for (int height = lines; height <= pixels / STREAM_STRIP; height += lines)
-        for (int width = STREAM_STRIP; width * height <= pixels; width += STREAM_STRIP) {
-            set_tile(&a.arguments, pictures, height, width, lines);
+    for (int height = down; height <= pixels / across; height += down)
+        for (int width = across; width * height <= pixels; width += across) {
+            set_tile(&a.arguments, pictures, height, width);
             const stream_arguments &t = a.arguments;
             if (t.window_height > MOST_WINDOW || t.window_width > MOST_WINDOW) continue;
             if (!fit_rings(&a, g)) continue;
             int columns = g.multiprocessors / t.splits;
             if (columns < 1) columns = 1;
-            a.blocks = (columns < t.tiles ? columns : t.tiles) * t.splits;
+            if (columns > t.tiles) columns = t.tiles;
+            a.blocks = columns * t.splits;
+            a.arguments.step = stream_place_of(t, columns);
             a.cost = cost_of(a);
             if (a.cost < best->cost) *best = a;
         }
@@ -169,14 +161,14 @@ status find_ways(const prepare_context *context, const network *net, const work 
     *count = 0;
     if (!built) return STATUS_OK;
     for (const stream_kernel &k : kernels)
-        for (int chunk : chunk_sizes)
-            for (int lines : strip_lines) {
-                way a = {&k, shape_of(net, w), 0, 0, 0};
-                a.arguments.chunk = chunk;
-                a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
-                a.arguments.splits = divided(a.arguments.channels, k.channels);
-                if (choose_tile(g, x->dims[AXIS_N], lines, &a)) block_insert(a, ways, count);
-            }
+        for (int chunk : chunk_sizes) {
+            way a = {&k, shape_of(net, w), 0, 0, 0};
+            a.arguments.chunk = chunk;
+            a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
+            a.arguments.octets = divided(a.arguments.chunks == 1 ? x->dims[AXIS_C] : chunk, 8);
+            a.arguments.splits = divided(a.arguments.channels, k.channels);
+            if (choose_tile(g, x->dims[AXIS_N], &a)) block_insert(a, ways, count);
+        }
     return STATUS_OK;
 }
 
