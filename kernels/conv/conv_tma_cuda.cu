@@ -155,6 +155,29 @@ status pack_weights(const prepare_context *context, const conv_params *p, conv_t
 
 // ---- prepare and run ----------------------------------------------------------------------------
 
+// Blocks stay for all of their tiles, so no more than run at once.
+status fit_blocks(const void *kernel, tma_way *w)
+{
+    const int cluster = w->split * w->together;
+    cudaLaunchAttribute attribute;
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = cluster;
+    attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(w->blocks);
+    config.blockDim = dim3(w->kernel->threads);
+    config.dynamicSmemBytes = w->shared_bytes;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    int clusters;
+    TRY(cuda_check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config),
+                   "asking how many clusters fit"));
+    if (clusters < 1)
+        return fail(STATUS_UNSUPPORTED, "conv_tma_cuda: no cluster of %d blocks fits", cluster);
+    if (!w->kernel->split && w->blocks > clusters * cluster) w->blocks = clusters * cluster;
+    return STATUS_OK;
+}
+
 status prepare(const prepare_context *context, const network *net, work *w)
 {
     const step *s = &net->steps[w->first];
@@ -171,6 +194,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
                                  : reinterpret_cast<const void *>(k.kernel);
     TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
     TRY(cuda_prefer_shared_memory(kernel));
+    TRY(fit_blocks(kernel, &made.way));
     TRY(pack_weights(context, &s->as.conv, &made.arguments));
     return work_keep(w, &made, sizeof made);
 }

@@ -168,14 +168,6 @@ template <int PENDING> __device__ inline void wait_for_reads()
 #endif
 }
 
-// Until all of the thread's stores are done.
-__device__ inline void wait_for_stores()
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
-#endif
-}
-
 // Brings a map, a kernel's parameter, near the copy engine before its first use.
 __device__ inline void fetch_map(const CUtensorMap *map)
 {

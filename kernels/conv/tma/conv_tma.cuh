@@ -13,40 +13,23 @@
 
 // ---- the producers: one thread each -------------------------------------------------------------
 
-// Each of the blocks that share the filter fetches a part of every step for all.
-template <typename T> class tma_filter
-{
-    const conv_tma_arguments &a_;
-    const tma_ring<T> &ring_;
-    unsigned blocks_; // bits: ranks that get the part
-    int place_;
+// What a producer does a step must be little: the first steps of a block wait for it.
+//
+// A tile's part of the filter: each of the blocks that share it fetches some of every step for all.
+struct tma_part {
+    const unsigned char *from; // of the tile's first step
+    unsigned all, first, bytes;
 
-  public:
-    __device__ tma_filter(const conv_tma_arguments &a, const tma_ring<T> &ring,
-                          const tma_share &share)
-        : a_(a), ring_(ring), blocks_(0), place_(share.place)
+    template <typename T>
+    static __device__ tma_part of(const conv_tma_arguments &a, const tma_share &share, int channel)
     {
-        for (int i = 0; i < a.together; i++) blocks_ |= 1u << (i * a.split + share.number);
-    }
-
-    // Rows of the filter that a tile from `channel` on has.
-    __device__ unsigned row_bytes(int channel) const
-    {
-        return min(T::CHANNELS, a_.filter_channels - channel) * TMA_ROW;
-    }
-
-    __device__ void copy(int channel, int step, int stage)
-    {
-        unsigned units = row_bytes(channel) / 16, part = place_ * units / a_.together * 16;
-        unsigned bytes = (place_ + 1) * units / a_.together * 16 - part;
-        unsigned to = ring_.filter(stage) + part, barrier = ring_.full + stage * 8;
-        int64_t row = static_cast<int64_t>(step) * a_.filter_channels + channel;
-        const unsigned char *from =
-            reinterpret_cast<const unsigned char *>(a_.filter) + row * TMA_ROW + part;
-        if (a_.together > 1)
-            copy_bulk(to, from, bytes, barrier, blocks_);
-        else
-            copy_bulk(to, from, bytes, barrier);
+        tma_part p;
+        p.all = min(T::CHANNELS, a.filter_channels - channel) * TMA_ROW;
+        p.first = share.place * (p.all / 16) / a.together * 16;
+        p.bytes = (share.place + 1) * (p.all / 16) / a.together * 16 - p.first;
+        int64_t row = static_cast<int64_t>(share.first_step) * a.filter_channels + channel;
+        p.from = reinterpret_cast<const unsigned char *>(a.filter) + row * TMA_ROW + p.first;
+        return p;
     }
 };
 
@@ -54,16 +37,22 @@ template <typename T>
 __device__ void fetch_filter(const conv_tma_arguments &a, const tma_ring<T> &ring,
                              const tma_share &share)
 {
-    tma_filter<T> filter(a, ring, share);
+    unsigned sharing = 0; // bits: ranks that get the part
+    for (int i = 0; i < a.together; i++) sharing |= 1u << (i * a.split + share.number);
+    const int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
     tma_turn turn = {};
     for (int i = 0; i < share.units; i++) {
         int channel = tma_place::of<T>(a, share, share.first + i * share.apart).channel;
+        tma_part part = tma_part::of<T>(a, share, channel);
         unsigned bias_bytes = a.split == 1 ? T::CHANNELS * 4 : 0;
-        for (int step = 0; step < share.steps; step++) {
+        for (int step = 0; step < share.steps; step++, part.from += step_bytes) {
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
-            unsigned barrier = ring.full + turn.stage * 8;
-            expect_bytes(barrier, filter.row_bytes(channel) + bias_bytes);
-            filter.copy(channel, share.first_step + step, turn.stage);
+            unsigned barrier = ring.full + turn.stage * 8, to = ring.filter(turn.stage);
+            expect_bytes(barrier, part.all + bias_bytes);
+            if (a.together > 1)
+                copy_bulk(to + part.first, part.from, part.bytes, barrier, sharing);
+            else
+                copy_bulk(to, part.from, part.bytes, barrier);
             if (bias_bytes) copy_bulk(ring.bias(turn.stage), a.bias + channel, bias_bytes, barrier);
             bias_bytes = 0; // once a tile
             turn.next(a.stages);
@@ -174,10 +163,12 @@ __device__ void multiply_stage(tma_sums<T> &sums, const tma_ring<T> &ring, int s
     end_products();
 }
 
-// All steps of a tile. `total`: of all tiles of the block.
+// All steps of a tile. `total`: of all tiles of the block; `then`: a named barrier where the other
+// warpgroup waits for its turn, or 0.
 template <typename T, bool BIASED>
 __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &ring,
-                               const tma_share &share, tma_turn &turn, int total, tma_sums<T> &sums)
+                               const tma_share &share, tma_turn &turn, int total, int then,
+                               tma_sums<T> &sums)
 {
     wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
     start_sums<T, BIASED>(sums, ring.bias(turn.stage));
@@ -190,6 +181,7 @@ __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &r
         last = turn.stage;
         turn.next(a.stages);
     }
+    if (then) named_barrier_arrive(then, T::WORKERS);
     wait_for_products<0>();
 #pragma unroll
     for (int i = 0; i < T::ROWS * T::CHANNELS / 2; i++)
@@ -197,7 +189,9 @@ __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &r
     release_stage(a, ring, share, last, turn.done - 1 + a.stages < total);
 }
 
-// Tile after tile of the block's; APART, those of the warpgroup.
+// Tile after tile of the block's; APART, every other one: a warpgroup multiplies only once the
+// other has seen its last stage full. Without that it could wait for a stage's second time round
+// before the first, which barriers cannot tell from the second's being over.
 template <typename T>
 __device__ void compute_tiles(const conv_tma_arguments &a, const tma_ring<T> &ring,
                               const tma_share &share, tma_output<T> &output)
@@ -211,7 +205,9 @@ __device__ void compute_tiles(const conv_tma_arguments &a, const tma_ring<T> &ri
     for (int i = first; i < share.units; i += every) {
         tma_sums<T> sums;
         tma_place tile = next;
-        multiply_steps<T, true>(a, ring, share, turn, total, sums);
+        if (T::APART && i > 0) named_barrier_sync(1 + first, T::WORKERS);
+        int then = T::APART && i + 1 < share.units ? 2 - first : 0;
+        multiply_steps<T, true>(a, ring, share, turn, total, then, sums);
         next = tma_place::of<T>(a, share, share.first + (i + every) * share.apart);
         if (a.mapped)
             output.store(sums, tile, next, i + every < share.units);
@@ -272,6 +268,10 @@ __global__ void __launch_bounds__(T::THREADS, 1)
             fetch_x(a, ring, share, &x);
         }
     } else {
+        if (threadIdx.x == 0 && a.mapped) {
+            fetch_map(&y);
+            fetch_map(&residual);
+        }
         wait_for_previous();
         tma_output<T> output(a, &y, &residual, ring.x(a.stages), panels);
         compute_tiles<T>(a, ring, share, output);

@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     output.fetch_residual(a);
     tma_sums<T> sums;
     tma_turn turn = {};
-    multiply_steps<T, false>(a, ring, share, turn, share.steps, sums);
+    multiply_steps<T, false>(a, ring, share, turn, share.steps, 0, sums);
     finish_tile<tile>(a, sums, ring.x(a.stages), rows, share.number, output, sums_barrier,
                       share.place * a.split);
 #endif

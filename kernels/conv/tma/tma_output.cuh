@@ -173,10 +173,10 @@ template <typename T> class tma_output
         }
     }
 
-    // Before the block ends.
+    // Before the block ends and its shared memory goes.
     __device__ void end()
     {
-        if (one_lane()) wait_for_stores();
+        if (one_lane()) wait_for_reads<0>();
     }
 };
 

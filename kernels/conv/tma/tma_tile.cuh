@@ -41,6 +41,7 @@ template <int ROWS_, int CHANNELS_, int GROUPS_, bool APART_, int SLOTS_> struct
     static constexpr int OUTPUT_BYTES = GROUPS * 4 * SLOTS * PANEL_BYTES;
     static constexpr int BARRIERS = 2 * TMA_MOST_STAGES + GROUPS * 4 * SLOTS;
     static_assert(PIXELS <= 256 && CHANNELS * 4 <= TMA_BIAS_BYTES && CHANNELS % PANEL == 0);
+    static_assert(!APART || GROUPS == 2);
     static_assert(PANELS % SLOTS == 0 && (SLOTS > 1 || PANELS == 1));
 };
 

@@ -58,6 +58,7 @@ const tma_kernel kernels[] = {
 };
 const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5};
 const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
 const int OWN_SHARED = 1024, BLOCK_RESERVE = 1024; // at most of a kernel's own; of any block
 
 struct tma_way {
@@ -92,13 +93,22 @@ int resident_blocks(const tma_kernel &k)
     return 65536 / (registers * k.threads) > 1 ? 2 : 1;
 }
 
+// How many clusters run at once if `resident` blocks fit a multiprocessor: a cluster lies within a
+// group of them, of which most have 16. prepare asks the driver, which knows.
+int running_clusters(int multiprocessors, int resident, int cluster)
+{
+    const int group = 16;
+    if (cluster <= 2) return multiprocessors * resident / cluster;
+    return multiprocessors / group * (group * resident / cluster);
+}
+
 // Stages and blocks of a way whose blocks take up to `bytes` of shared memory and come `resident`
 // to a multiprocessor; false where there is none.
 bool complete_way(conv_tma_arguments *a, tma_way *w, int multiprocessors, int bytes, int resident)
 {
     const int least = 3, cluster = w->split * w->together;
     set_way(a, *w);
-    int places = multiprocessors * resident / cluster, clusters = a->units;
+    int places = running_clusters(multiprocessors, resident, cluster), clusters = a->units;
     if (!w->kernel->split && clusters > places) clusters = places;
     int share = divided(a->steps, w->split) * divided(a->units, clusters);
     int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->kernel, w->split);
@@ -125,62 +135,75 @@ bool is_possible(const conv_tma_arguments &a, const tma_kernel &k, int split, in
 double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multiprocessors,
                        int resident)
 {
-    const double products_a_clock = 2048 * 0.9, shared_a_clock = 128, cached_a_clock = 3300;
+    const double products_a_clock = 2048 * 0.9, shared_a_clock = 128, cached_a_clock = 3700;
     const double stored_a_clock = 32, sent_a_clock = 14, step_start = 90, start = 3500;
+    const double latency = 1000, cluster_start = 150, together_waits = 0.02; // of a step
     const tma_kernel &k = *w.kernel;
     double products = k.pixels * k.channels * MMA_STEP / products_a_clock;
     double read = k.pixels / 64 * (64 + k.channels) * TMA_ROW;
     double shared = (read + k.x_bytes + k.filter_bytes) / shared_a_clock;
-    int places = multiprocessors * resident, busy = w.blocks < places ? w.blocks : places;
+    int cluster = w.split * w.together;
+    int places = running_clusters(multiprocessors, resident, cluster) * cluster;
+    int busy = w.blocks < places ? w.blocks : places;
     int beside = divided(busy, multiprocessors);
     double cached = (k.x_bytes + static_cast<double>(k.filter_bytes) / w.together) * busy;
     double step = (products > shared ? products : shared) * beside;
     if (step < products + step_start) step = products + step_start;
     if (step < cached / cached_a_clock) step = cached / cached_a_clock;
-    double steps = divided(a.steps, w.split) * step;
+    if (w.stages < divided(a.steps, w.split) && step < latency / (w.stages - 1))
+        step = latency / (w.stages - 1);
+    double steps = divided(a.steps, w.split) * step * (1 + together_waits * (w.together - 1));
     double results = k.pixels / w.split * k.channels * (a.residual ? 4.0 : 2.0) / stored_a_clock;
     results = results * beside + 500;
     double both = k.apart || beside > 1 ? (steps + results) / 2 : steps + results;
     if (both < steps) both = steps;
-    int clusters = w.blocks / (w.split * w.together), rounds = divided(a.units, clusters);
+    int rounds = divided(a.units, w.blocks / cluster);
     if (k.split) rounds = divided(w.blocks, places);
     double sums = 4.0 * k.pixels * k.channels * (w.split - 1) / w.split / sent_a_clock;
     return start + rounds * both + (both < steps + results ? steps + results - both : 0) +
-           (w.split > 1 ? 700 + sums * beside : 0);
+           (w.split > 1 ? 700 + sums * beside : 0) + (cluster > 1 ? cluster_start : 0);
 }
 
-// Puts a way among the best MOST_WAYS, best first.
-void keep_way(tma_way *ways, int *count, const tma_way &w)
+// Puts a way among the best `most`, best first.
+void keep_way(tma_way *ways, int *count, int most, const tma_way &w)
 {
-    int at = *count < MOST_WAYS ? (*count)++ : MOST_WAYS;
+    int at = *count < most ? (*count)++ : most;
     for (; at > 0 && ways[at - 1].clocks > w.clocks; at--)
-        if (at < MOST_WAYS) ways[at] = ways[at - 1];
-    if (at < MOST_WAYS) ways[at] = w;
+        if (at < most) ways[at] = ways[at - 1];
+    if (at < most) ways[at] = w;
+}
+
+// Those of one kernel with this split and together: beside which the next kernel may start, and
+// with all of the shared memory.
+void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, int split,
+              int together, tma_way *ways, int *count)
+{
+    if (!is_possible(a, k, split, together)) return;
+    int before = 0;
+    for (int half = 1; half >= 0; half--) {
+        int bytes = half ? g.shared_bytes / 2 - BLOCK_RESERVE : g.block_shared_bytes;
+        int resident = half ? resident_blocks(k) : 1;
+        tma_way w = {&k, split, together, 0, 0, 0, 0};
+        if (!complete_way(&a, &w, g.multiprocessors, bytes, resident)) continue;
+        if (w.stages == before) continue; // the same again
+        before = w.stages;
+        w.clocks = expected_clocks(a, w, g.multiprocessors, resident);
+        keep_way(ways, count, MOST_OF_KERNEL, w);
+    }
 }
 
 // The best MOST_WAYS ways into `out`, best first; how many. `a.residual`: whether there is one.
-int list_ways(const cuda_device &g, conv_tma_arguments a, tma_way *out)
+int list_ways(const cuda_device &g, const conv_tma_arguments &a, tma_way *out)
 {
     int count = 0;
-    auto add = [&](const tma_kernel &k, int split, int together) {
-        if (!is_possible(a, k, split, together)) return;
-        int before = 0;
-        for (int resident = resident_blocks(k); resident > 0; resident--) {
-            int bytes = g.shared_bytes / resident - BLOCK_RESERVE;
-            if (bytes > g.block_shared_bytes) bytes = g.block_shared_bytes;
-            tma_way w = {&k, split, together, 0, 0, 0, 0};
-            if (!complete_way(&a, &w, g.multiprocessors, bytes, resident)) continue;
-            if (w.stages == before) continue; // the same again
-            before = w.stages;
-            w.clocks = expected_clocks(a, w, g.multiprocessors, resident);
-            keep_way(out, &count, w);
-        }
-    };
     for (const tma_kernel &k : kernels) {
+        tma_way ways[MOST_OF_KERNEL];
+        int own = 0;
         for (int together : togethers) {
-            add(k, 1, together);
-            for (int split : splits) add(k, split, together);
+            if (!k.split) add_ways(g, a, k, 1, together, ways, &own);
+            for (int split : splits) add_ways(g, a, k, split, together, ways, &own);
         }
+        for (int i = 0; i < own; i++) keep_way(out, &count, MOST_WAYS, ways[i]);
     }
     return count;
 }
