@@ -52,12 +52,12 @@ __device__ inline void arrive_at(unsigned barrier)
 #endif
 }
 
-// The same at a barrier of any block of the cluster (address_in_cluster).
+// The same at a barrier of any block of the cluster (address_in_cluster). Shows it nothing of what
+// the thread wrote.
 __device__ inline void arrive_in_cluster(unsigned barrier)
 {
 #if __CUDA_ARCH__ >= 900
-    asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(barrier)
-                 : "memory");
+    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
 #endif
 }
 

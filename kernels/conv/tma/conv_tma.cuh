@@ -250,9 +250,8 @@ __global__ void __launch_bounds__(T::THREADS, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) uint64_t barriers[T::BARRIERS];
-    unsigned at = shared_address(barriers), panels = at + 2 * TMA_MOST_STAGES * 8;
-    tma_ring<T> ring = {(shared_address(shared) + TMA_ALIGN - 1) & ~(TMA_ALIGN - 1u), at,
-                        at + TMA_MOST_STAGES * 8};
+    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    const unsigned panels = ring.end();
     const tma_share share(a);
     if (threadIdx.x == 0)
         for (int i = 0; i < T::GROUPS * 4 * T::SLOTS; i++) make_barrier(panels + i * 8);

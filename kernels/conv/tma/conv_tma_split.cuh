@@ -15,9 +15,8 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     using tile = mma_tile<T::PIXELS, T::CHANNELS, T::WORKERS / 32, 1, 1>;
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) uint64_t barriers[2 * TMA_MOST_STAGES + 1];
-    unsigned at = shared_address(barriers), sums_barrier = at + 2 * TMA_MOST_STAGES * 8;
-    tma_ring<T> ring = {(shared_address(shared) + TMA_ALIGN - 1) & ~(TMA_ALIGN - 1u), at,
-                        at + TMA_MOST_STAGES * 8};
+    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    const unsigned sums_barrier = ring.end();
     const tma_share share(a);
     const int rows = (T::PIXELS + a.split - 1) / a.split; // that a block finishes
     const int own = min(rows, T::PIXELS - share.number * rows);

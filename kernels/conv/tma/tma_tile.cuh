@@ -51,6 +51,21 @@ template <int ROWS_, int CHANNELS_, int GROUPS_, bool APART_, int SLOTS_> struct
 template <typename T> struct tma_ring {
     unsigned stages, full, empty; // shared addresses; 8 bytes a barrier
 
+    // From the dynamic shared memory on. The compiler must not find addresses anew for every step.
+    __device__ tma_ring(unsigned shared, unsigned barriers)
+    {
+        stages = (shared + TMA_ALIGN - 1) & ~(TMA_ALIGN - 1u);
+        full = barriers;
+        asm volatile("" : "+r"(stages), "+r"(full));
+        empty = full + TMA_MOST_STAGES * 8;
+    }
+
+    // The barriers' end.
+    __device__ unsigned end() const
+    {
+        return empty + TMA_MOST_STAGES * 8;
+    }
+
     __device__ unsigned x(int stage) const
     {
         return stages + stage * T::STAGE_BYTES;
