@@ -41,6 +41,7 @@ const row *const all_rows[] = {
     &conv_pair_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
+    &conv_tma_cuda,
     &conv_mma_cuda,
     &conv_cublaslt,
 #ifdef POSENET_HAVE_CUDNN

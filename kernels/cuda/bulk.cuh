@@ -1,9 +1,10 @@
 // Bulk copies into shared memory by a multiprocessor's copy engine, and the barriers that go with
 // them; from compute capability 9.0 on. Elsewhere these functions do nothing.
 //
-// An arrival barrier (8 bytes of shared memory) completes a phase once one thread has announced its
-// bytes and all of them have come. Named barriers (1..15; 0 is __syncthreads) complete once
-// `threads` of them, a multiple of 32, synchronized or arrived; only the first wait.
+// An arrival barrier (8 bytes of shared memory) completes a phase once `count` threads, usually
+// one, have arrived and all bytes that they announced have come. Named barriers (1..15; 0 is
+// __syncthreads) complete once `threads` of them, a multiple of 32, synchronized or arrived; only
+// the first wait.
 #ifndef POSENET_KERNELS_CUDA_BULK_CUH
 #define POSENET_KERNELS_CUDA_BULK_CUH
 
@@ -16,6 +17,13 @@ __device__ inline void make_barrier(unsigned barrier)
 {
 #if __CUDA_ARCH__ >= 900
     asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
+#endif
+}
+
+__device__ inline void make_barrier(unsigned barrier, unsigned count)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
 #endif
 }
 
@@ -36,7 +44,24 @@ __device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
 #endif
 }
 
-// Until the barrier's phase, 0 and 1 in turn, is complete.
+// Arrives announcing no bytes.
+__device__ inline void arrive_at(unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+#endif
+}
+
+// The same at a barrier of any block of the cluster (address_in_cluster). Shows it nothing of what
+// the thread wrote.
+__device__ inline void arrive_in_cluster(unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+#endif
+}
+
+// Until the barrier's phase, 0 and 1 in turn, is complete. That before the first counts as such.
 __device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
 {
 #if __CUDA_ARCH__ >= 900
@@ -85,6 +110,69 @@ __device__ inline void copy_window(unsigned to, const CUtensorMap *map, int c, i
                  "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(to),
                  "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier)
                  : "memory");
+#endif
+}
+
+// The same for a map of rows: its box from column c of row `row` on.
+__device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int row,
+                                 unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%2, %3}], [%4];" ::"r"(to),
+                 "l"(map), "r"(c), "r"(row), "r"(barrier)
+                 : "memory");
+#endif
+}
+
+// The same for an im2col map: as many pixels as it says, one after the other through lines and
+// pictures of its bounding box, from channel c on and from where a window's corner is at column x,
+// line y of picture n; dx, dy: the tap's place in the window.
+__device__ inline void copy_taps(unsigned to, const CUtensorMap *map, int c, int x, int y, int n,
+                                 int dx, int dy, unsigned barrier)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
+        "[%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(to),
+        "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
+        "h"(static_cast<uint16_t>(dy))
+        : "memory");
+#endif
+}
+
+// The way back: shared memory, shown by show_writes, to the map's box; what lies outside is left.
+__device__ inline void store_rows(const CUtensorMap *map, int c, int row, unsigned from)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
+                 "[%0, {%1, %2}], [%3];" ::"l"(map),
+                 "r"(c), "r"(row), "r"(from)
+                 : "memory");
+#endif
+}
+
+// Makes one group of the thread's stores since the last.
+__device__ inline void end_stores()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+#endif
+}
+
+// Until at most the last PENDING groups of the thread's stores have still to read shared memory.
+template <int PENDING> __device__ inline void wait_for_reads()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+// Brings a map, a kernel's parameter, near the copy engine before its first use.
+__device__ inline void fetch_map(const CUtensorMap *map)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 #endif
 }
 

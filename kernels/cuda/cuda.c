@@ -21,6 +21,17 @@ status cuda_launch_check(cudaError_t error, const work *w, const network *net)
                 net->steps[w->first].nodes, cudaGetErrorString(error));
 }
 
+status cuda_driver_function(const char *name, unsigned version, void **out)
+{
+    enum cudaDriverEntryPointQueryResult result;
+    *out = NULL;
+    TRY(cuda_check(cudaGetDriverEntryPointByVersion(name, out, version, cudaEnableDefault, &result),
+                   "asking the driver for a function"));
+    if (result != cudaDriverEntryPointSuccess || !*out)
+        return fail(STATUS_UNSUPPORTED, "the driver has no %s", name);
+    return STATUS_OK;
+}
+
 static status device_allocate(void *user, size_t bytes, void **out)
 {
     (void)user;

@@ -25,6 +25,10 @@ status cuda_check(cudaError_t error, const char *doing) STATUS_MUST_CHECK;
  * names. */
 status cuda_launch_check(cudaError_t error, const work *w, const network *net) STATUS_MUST_CHECK;
 
+/* A function of the driver by name, as it is since CUDA `version` (12000 for 12.0), in *out;
+ * STATUS_UNSUPPORTED where the driver has none. */
+status cuda_driver_function(const char *name, unsigned version, void **out) STATUS_MUST_CHECK;
+
 /* Device memory for a pack cache: pack_cache_new(&cuda_pack_memory, &cache). */
 extern const pack_memory cuda_pack_memory;
 

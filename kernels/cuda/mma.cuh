@@ -68,7 +68,16 @@ __device__ inline void load_matrices_turned(unsigned (&out)[4], unsigned from)
 #endif
 }
 
-// The way back, from compute capability 9.0 on.
+// The way back from either, from compute capability 9.0 on.
+__device__ inline void store_matrices(unsigned to, const unsigned (&in)[4])
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to),
+                 "r"(in[0]), "r"(in[1]), "r"(in[2]), "r"(in[3])
+                 : "memory");
+#endif
+}
+
 __device__ inline void store_matrices_turned(unsigned to, const unsigned (&in)[4])
 {
 #if __CUDA_ARCH__ >= 900
@@ -95,6 +104,18 @@ __device__ inline float load_shared_float(unsigned from)
     float out = 0;
 #if __CUDA_ARCH__ >= 800
     asm volatile("ld.shared.f32 %0, [%1];" : "=f"(out) : "r"(from) : "memory");
+#endif
+    return out;
+}
+
+__device__ inline float2 load_shared_two(unsigned from)
+{
+    float2 out = {};
+#if __CUDA_ARCH__ >= 800
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"
+                 : "=f"(out.x), "=f"(out.y)
+                 : "r"(from)
+                 : "memory");
 #endif
     return out;
 }

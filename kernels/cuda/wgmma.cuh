@@ -170,6 +170,37 @@ __device__ inline void multiply_tile(float (&sums)[24][4], uint64_t x, uint64_t 
 #endif
 }
 
+__device__ inline void multiply_tile(float (&sums)[32][4], uint64_t x, uint64_t filter)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, "
+                 "%8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, "
+                 "%24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, "
+                 "%40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, "
+                 "%56, %57, %58, %59, %60, %61, %62, %63, "
+                 "%64, %65, %66, %67, %68, %69, %70, %71, "
+                 "%72, %73, %74, %75, %76, %77, %78, %79, "
+                 "%80, %81, %82, %83, %84, %85, %86, %87, "
+                 "%88, %89, %90, %91, %92, %93, %94, %95, "
+                 "%96, %97, %98, %99, %100, %101, %102, %103, "
+                 "%104, %105, %106, %107, %108, %109, %110, %111, "
+                 "%112, %113, %114, %115, %116, %117, %118, %119, "
+                 "%120, %121, %122, %123, %124, %125, %126, %127}, "
+                 "%128, %129, 1, 1, 1, 0, 0;"
+                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
+                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10),
+                   SUMS_OF_TWO(sums, 12), SUMS_OF_TWO(sums, 14), SUMS_OF_TWO(sums, 16),
+                   SUMS_OF_TWO(sums, 18), SUMS_OF_TWO(sums, 20), SUMS_OF_TWO(sums, 22),
+                   SUMS_OF_TWO(sums, 24), SUMS_OF_TWO(sums, 26), SUMS_OF_TWO(sums, 28),
+                   SUMS_OF_TWO(sums, 30)
+                 : "l"(x), "l"(filter));
+#endif
+}
+
 #undef SUMS_OF_TWO
 
 #endif

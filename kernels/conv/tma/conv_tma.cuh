@@ -1,0 +1,281 @@
+// Convolution as Hopper's copy engine and tensor cores want it (compute capability 9.0 alone). Two
+// warps only order copies: one the filter's, one x's, whose windows the engine itself takes apart
+// (im2col maps, zeros outside the picture). They fill a ring of stages as far ahead as there is
+// room, through all tiles of the block, so nothing drains between two of them. Warpgroups multiply
+// (kernels/cuda/wgmma.cuh) and store.
+//
+// The filter's first stages are requested before the kernel waits for the one before it.
+#ifndef POSENET_KERNELS_CONV_TMA_CONV_TMA_CUH
+#define POSENET_KERNELS_CONV_TMA_CONV_TMA_CUH
+
+#include "kernels/conv/tma/tma_output.cuh"
+#include "kernels/cuda/launch.cuh"
+
+// ---- the producers: one thread each -------------------------------------------------------------
+
+// What a producer does a step must be little: the first steps of a block wait for it.
+//
+// A tile's part of the filter: each of the blocks that share it fetches some of every step for all.
+struct tma_part {
+    const unsigned char *from; // of the tile's first step
+    unsigned all, first, bytes;
+
+    template <typename T>
+    static __device__ tma_part of(const conv_tma_arguments &a, const tma_share &share, int channel)
+    {
+        tma_part p;
+        p.all = min(T::CHANNELS, a.filter_channels - channel) * TMA_ROW;
+        p.first = share.place * (p.all / 16) / a.together * 16;
+        p.bytes = (share.place + 1) * (p.all / 16) / a.together * 16 - p.first;
+        int64_t row = static_cast<int64_t>(share.first_step) * a.filter_channels + channel;
+        p.from = reinterpret_cast<const unsigned char *>(a.filter) + row * TMA_ROW + p.first;
+        return p;
+    }
+};
+
+template <typename T>
+__device__ void fetch_filter(const conv_tma_arguments &a, const tma_ring<T> &ring,
+                             const tma_share &share)
+{
+    unsigned sharing = 0; // bits: ranks that get the part
+    for (int i = 0; i < a.together; i++) sharing |= 1u << (i * a.split + share.number);
+    const int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
+    tma_turn turn = {};
+    for (int i = 0; i < share.units; i++) {
+        int channel = tma_place::of<T>(a, share, share.first + i * share.apart).channel;
+        tma_part part = tma_part::of<T>(a, share, channel);
+        unsigned bias_bytes = a.split == 1 ? T::CHANNELS * 4 : 0;
+        for (int step = 0; step < share.steps; step++, part.from += step_bytes) {
+            wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
+            unsigned barrier = ring.full + turn.stage * 8, to = ring.filter(turn.stage);
+            expect_bytes(barrier, part.all + bias_bytes);
+            if (a.together > 1)
+                copy_bulk(to + part.first, part.from, part.bytes, barrier, sharing);
+            else
+                copy_bulk(to, part.from, part.bytes, barrier);
+            if (bias_bytes) copy_bulk(ring.bias(turn.stage), a.bias + channel, bias_bytes, barrier);
+            bias_bytes = 0; // once a tile
+            turn.next(a.stages);
+        }
+    }
+}
+
+// Where a window's corner is for an output pixel, and which of the window's taps is next.
+struct tma_window {
+    int x, y, n, chunk, dx, dy;
+
+    __device__ tma_window(const conv_tma_arguments &a, int pixel, int step)
+    {
+        int line = pixel / a.out_width;
+        n = line / a.out_height;
+        x = (pixel - line * a.out_width) * a.stride[1] - a.pads[1];
+        y = (line - n * a.out_height) * a.stride[0] - a.pads[0];
+        int tap = step / a.chunks, down = tap / a.kernel[1];
+        chunk = step - tap * a.chunks;
+        dx = (tap - down * a.kernel[1]) * a.dilation[1];
+        dy = down * a.dilation[0];
+    }
+
+    __device__ void next(const conv_tma_arguments &a)
+    {
+        if (++chunk < a.chunks) return;
+        chunk = 0;
+        dx += a.dilation[1];
+        if (dx < a.kernel[1] * a.dilation[1]) return;
+        dx = 0;
+        dy += a.dilation[0];
+    }
+};
+
+template <typename T>
+__device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
+                        const tma_share &share, const CUtensorMap *map)
+{
+    tma_turn turn = {};
+    for (int i = 0; i < share.units; i++) {
+        int pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel;
+        tma_window window(a, pixel, share.first_step);
+        for (int step = 0; step < share.steps; step++) {
+            wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
+            unsigned barrier = ring.full + turn.stage * 8, to = ring.x(turn.stage);
+            expect_bytes(barrier, T::X_BYTES);
+            if (a.windows)
+                copy_taps(to, map, window.chunk * MMA_STEP, window.x, window.y, window.n, window.dx,
+                          window.dy, barrier);
+            else
+                copy_rows(to, map, window.chunk * MMA_STEP, pixel, barrier);
+            window.next(a);
+            turn.next(a.stages);
+        }
+    }
+}
+
+// ---- the products: warpgroups -------------------------------------------------------------------
+
+// The warp is done with the stage of step `step`: unless nobody will fill it again, all blocks that
+// share its copies learn of it.
+template <typename T>
+__device__ void release_stage(const conv_tma_arguments &a, const tma_ring<T> &ring,
+                              const tma_share &share, int stage, bool refilled)
+{
+    if (!refilled) return;
+    int lane = threadIdx.x % 32;
+    unsigned barrier = ring.empty + stage * 8;
+    if (a.together > 1) {
+        if (lane < a.together)
+            arrive_in_cluster(address_in_cluster(barrier, lane * a.split + share.number));
+    } else if (lane == 0) {
+        arrive_at(barrier);
+    }
+}
+
+// The sums begin with the bias; those of a share of k, which get it last, with 0.
+template <typename T, bool BIASED> __device__ void start_sums(tma_sums<T> &sums, unsigned bias)
+{
+#pragma unroll
+    for (int j = 0; j < T::CHANNELS / 8; j++) {
+        float2 two = {};
+        if (BIASED) two = load_shared_two(bias + j * 32 + threadIdx.x % 4 * 8);
+#pragma unroll
+        for (int i = 0; i < T::ROWS * 2; i++) {
+            float *own = &sums[i / 2][j][i % 2 * 2];
+            own[0] = two.x;
+            own[1] = two.y;
+            settle(own[0]); // zeros known as such would move in between products
+            settle(own[1]);
+        }
+    }
+}
+
+template <typename T>
+__device__ void multiply_stage(tma_sums<T> &sums, const tma_ring<T> &ring, int stage)
+{
+    const int rows = TMA_GROUP * TMA_ROW;
+    int group = T::APART ? 0 : threadIdx.x / 128;
+    uint64_t x = describe_rows(ring.x(stage) + group * T::ROWS * rows);
+    uint64_t filter = describe_rows(ring.filter(stage));
+    begin_products();
+#pragma unroll
+    for (int k = 0; k < MMA_STEP / 16; k++)
+#pragma unroll
+        for (int m = 0; m < T::ROWS; m++)
+            multiply_tile(sums[m], x + m * rows / 16 + k * 2, filter + k * 2);
+    end_products();
+}
+
+// All steps of a tile. `total`: of all tiles of the block; `then`: a named barrier where the other
+// warpgroup waits for its turn, or 0.
+template <typename T, bool BIASED>
+__device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &ring,
+                               const tma_share &share, tma_turn &turn, int total, int then,
+                               tma_sums<T> &sums)
+{
+    wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
+    start_sums<T, BIASED>(sums, ring.bias(turn.stage));
+    int last = 0;
+    for (int i = 0; i < share.steps; i++) {
+        wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
+        multiply_stage<T>(sums, ring, turn.stage);
+        wait_for_products<1>();
+        if (i > 0) release_stage(a, ring, share, last, turn.done - 1 + a.stages < total);
+        last = turn.stage;
+        turn.next(a.stages);
+    }
+    if (then) named_barrier_arrive(then, T::WORKERS);
+    wait_for_products<0>();
+#pragma unroll
+    for (int i = 0; i < T::ROWS * T::CHANNELS / 2; i++)
+        settle(sums[i / (T::CHANNELS / 2)][i / 4 % (T::CHANNELS / 8)][i % 4]);
+    release_stage(a, ring, share, last, turn.done - 1 + a.stages < total);
+}
+
+// Tile after tile of the block's; APART, every other one: a warpgroup multiplies only once the
+// other has seen its last stage full. Without that it could wait for a stage's second time round
+// before the first, which barriers cannot tell from the second's being over.
+template <typename T>
+__device__ void compute_tiles(const conv_tma_arguments &a, const tma_ring<T> &ring,
+                              const tma_share &share, tma_output<T> &output)
+{
+    const int every = T::APART ? T::GROUPS : 1, total = share.units * share.steps;
+    int first = T::APART ? threadIdx.x / 128 : 0;
+    tma_turn turn = {};
+    turn.skip(first * share.steps, a.stages);
+    tma_place next = tma_place::of<T>(a, share, share.first + first * share.apart);
+    if (first < share.units) output.begin(next);
+    for (int i = first; i < share.units; i += every) {
+        tma_sums<T> sums;
+        tma_place tile = next;
+        if (T::APART && i > 0) named_barrier_sync(1 + first, T::WORKERS);
+        int then = T::APART && i + 1 < share.units ? 2 - first : 0;
+        multiply_steps<T, true>(a, ring, share, turn, total, then, sums);
+        next = tma_place::of<T>(a, share, share.first + (i + every) * share.apart);
+        if (a.mapped)
+            output.store(sums, tile, next, i + every < share.units);
+        else if constexpr (T::ROWS * T::CHANNELS <= 128)
+            output.store_each(sums, tile);
+        turn.skip((every - 1) * share.steps, a.stages);
+    }
+    output.end();
+}
+
+// ---- the kernels --------------------------------------------------------------------------------
+
+// Room for a stage is free from the beginning. Other blocks write here, so all must have got here.
+template <typename T>
+__device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring)
+{
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < a.stages; i++) {
+            make_barrier(ring.full + i * 8, 2);
+            make_barrier(ring.empty + i * 8, T::SHARING * 4 * a.together);
+        }
+        show_barriers();
+    }
+    if (a.together > 1) {
+        __syncwarp();
+        cluster_arrive_unseen(); // show_barriers has shown them
+        cluster_wait();
+    } else {
+        __syncthreads();
+    }
+}
+
+// Blocks: clusters of `together`, each for some units. Shared memory: room to align, the ring, the
+// warps' panels.
+template <typename T>
+__global__ void __launch_bounds__(T::THREADS, 1)
+    conv_tma(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap y,
+             const __grid_constant__ CUtensorMap residual, const conv_tma_arguments a)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    extern __shared__ __align__(128) unsigned char shared[];
+    __shared__ __align__(8) uint64_t barriers[T::BARRIERS];
+    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    const unsigned panels = ring.end();
+    const tma_share share(a);
+    if (threadIdx.x == 0)
+        for (int i = 0; i < T::GROUPS * 4 * T::SLOTS; i++) make_barrier(panels + i * 8);
+    make_ring(a, ring);
+    let_next_start();
+    int warp = threadIdx.x / 32;
+    if (warp == T::WORKERS / 32) {
+        if (threadIdx.x % 32 == 0) fetch_filter(a, ring, share);
+    } else if (warp > T::WORKERS / 32) {
+        if (threadIdx.x % 32 == 0) {
+            fetch_map(&x);
+            wait_for_previous();
+            fetch_x(a, ring, share, &x);
+        }
+    } else {
+        if (threadIdx.x == 0 && a.mapped) {
+            fetch_map(&y);
+            fetch_map(&residual);
+        }
+        wait_for_previous();
+        tma_output<T> output(a, &y, &residual, ring.x(a.stages), panels);
+        compute_tiles<T>(a, ring, share, output);
+    }
+#endif
+}
+
+#endif

@@ -1,0 +1,51 @@
+// The same for so few tiles that the blocks of a cluster share the k of each: every block sums its
+// steps, then the sums meet as those of the other convolutions do (conv/mma/mma_output.cuh).
+#ifndef POSENET_KERNELS_CONV_TMA_CONV_TMA_SPLIT_CUH
+#define POSENET_KERNELS_CONV_TMA_CONV_TMA_SPLIT_CUH
+
+#include "kernels/conv/tma/conv_tma.cuh"
+
+// Blocks: clusters of together * split, each for one unit. Shared memory: room to align, the ring,
+// sums.
+template <typename T>
+__global__ void __launch_bounds__(T::THREADS, 1)
+    conv_tma_split(const __grid_constant__ CUtensorMap x, const conv_tma_arguments a)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    using tile = mma_tile<T::PIXELS, T::CHANNELS, T::WORKERS / 32, 1, 1>;
+    extern __shared__ __align__(128) unsigned char shared[];
+    __shared__ __align__(8) uint64_t barriers[2 * TMA_MOST_STAGES + 1];
+    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    const unsigned sums_barrier = ring.end();
+    const tma_share share(a);
+    const int rows = (T::PIXELS + a.split - 1) / a.split; // that a block finishes
+    const int own = min(rows, T::PIXELS - share.number * rows);
+    make_ring(a, ring);
+    await_sums<tile>(a, sums_barrier, own);
+    let_next_start();
+    int warp = threadIdx.x / 32;
+    if (warp >= T::WORKERS / 32) {
+        if (threadIdx.x % 32 == 0 && warp == T::WORKERS / 32) fetch_filter(a, ring, share);
+        if (threadIdx.x % 32 == 0 && warp > T::WORKERS / 32) {
+            fetch_map(&x);
+            wait_for_previous();
+            fetch_x(a, ring, share, &x);
+        }
+        __syncwarp();
+        cluster_wait();
+        return;
+    }
+    tma_place place = tma_place::of<T>(a, share, share.first);
+    int pixel = place.pixel + share.number * rows;
+    mma_output<tile> output(a, pixel, min(own, a.pixels - pixel), place.channel);
+    wait_for_previous();
+    output.fetch_residual(a);
+    tma_sums<T> sums;
+    tma_turn turn = {};
+    multiply_steps<T, false>(a, ring, share, turn, share.steps, 0, sums);
+    finish_tile<tile>(a, sums, ring.x(a.stages), rows, share.number, output, sums_barrier,
+                      share.place * a.split);
+#endif
+}
+
+#endif

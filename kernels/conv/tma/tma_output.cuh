@@ -1,0 +1,183 @@
+// The results of conv_tma.cuh's tiles: from a warp's registers through its panels of shared memory
+// to y by the copy engine, which also brought the residual there. No warp waits for another.
+#ifndef POSENET_KERNELS_CONV_TMA_TMA_OUTPUT_CUH
+#define POSENET_KERNELS_CONV_TMA_TMA_OUTPUT_CUH
+
+#include "kernels/conv/tma/tma_tile.cuh"
+
+template <typename T> using tma_sums = float[T::ROWS][T::CHANNELS / 8][4];
+
+// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
+__device__ inline unsigned tma_halves(float first, float second, __half2 low, __half2 high)
+{
+    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
+    return *reinterpret_cast<unsigned *>(&pair);
+}
+
+// The warp's panels leave in order, round and round through its slots; the residual of one comes
+// into its slot as soon as what was there has left.
+template <typename T> class tma_output
+{
+    const conv_tma_arguments &a_;
+    const CUtensorMap *y_, *residual_;
+    unsigned slots_, barriers_; // the warp's
+    unsigned phases_;           // bit i: of slot i's barrier
+    int row_;                   // the warp's first in the tile
+
+    __device__ unsigned slot(int panel) const
+    {
+        return slots_ + panel % T::SLOTS * T::PANEL_BYTES;
+    }
+
+    static __device__ bool one_lane()
+    {
+        return threadIdx.x % 32 == 0;
+    }
+
+    __device__ int row_of(const tma_place &tile, int panel) const
+    {
+        return tile.pixel + row_ + panel / T::ACROSS * TMA_GROUP;
+    }
+
+    static __device__ int channel_of(const tma_place &tile, int panel)
+    {
+        return tile.channel + panel % T::ACROSS * T::PANEL;
+    }
+
+    // One lane's.
+    __device__ void fetch(const tma_place &tile, int panel)
+    {
+        unsigned barrier = barriers_ + panel % T::SLOTS * 8;
+        expect_bytes(barrier, T::PANEL_BYTES);
+        copy_rows(slot(panel), residual_, channel_of(tile, panel), row_of(tile, panel), barrier);
+    }
+
+    // Panel `panel` of this tile, beyond the last of the next one.
+    __device__ void fetch_ahead(const tma_place &tile, const tma_place &next, bool more, int panel)
+    {
+        if (panel < T::PANELS)
+            fetch(tile, panel);
+        else if (more)
+            fetch(next, panel - T::PANELS);
+    }
+
+    // Until the panel's slot is the warp's: with its residual in it, or empty.
+    __device__ void await_slot(int panel)
+    {
+        if (a_.residual) {
+            int number = panel % T::SLOTS;
+            wait_for_bytes(barriers_ + number * 8, phases_ >> number & 1);
+            phases_ ^= 1u << number;
+        } else {
+            if (one_lane()) wait_for_reads<T::SLOTS - 1>();
+            __syncwarp();
+        }
+    }
+
+    __device__ void write_panel(const tma_sums<T> &sums, int panel)
+    {
+        const int row_bytes = T::PANEL * 2, pieces = row_bytes / 16;
+        int lane = threadIdx.x % 32, from = lane % 16 * row_bytes;
+        unsigned turn = from >> 7 & (pieces - 1);
+        __half2 low = __float2half2_rn(a_.low), high = __float2half2_rn(a_.high);
+#pragma unroll
+        for (int i = 0; i < T::PANEL / 16; i++) {
+            const int tile = panel % T::ACROSS * (T::PANEL / 8) + i * 2;
+            const float(&left)[4] = sums[panel / T::ACROSS][tile];
+            const float(&right)[4] = sums[panel / T::ACROSS][tile + 1];
+            float values[4][2] = {
+                {left[0], left[1]}, {left[2], left[3]}, {right[0], right[1]}, {right[2], right[3]}};
+            unsigned at = slot(panel) + from + ((i * 2 + lane / 16) ^ turn) * 16, out[4];
+            if (a_.residual) {
+                load_matrices(out, at);
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&out[j]));
+                    values[j][0] += more.x;
+                    values[j][1] += more.y;
+                }
+            }
+#pragma unroll
+            for (int j = 0; j < 4; j++) out[j] = tma_halves(values[j][0], values[j][1], low, high);
+            store_matrices(at, out);
+        }
+    }
+
+    __device__ void send_panel(const tma_place &tile, const tma_place &next, bool more, int panel)
+    {
+        store_rows(y_, channel_of(tile, panel), row_of(tile, panel), slot(panel));
+        end_stores();
+        if (!a_.residual) return;
+        if (T::SLOTS > 1 && panel > 0) {
+            wait_for_reads<1>();
+            fetch_ahead(tile, next, more, panel - 1 + T::SLOTS);
+        }
+        if (panel < T::PANELS - 1) return;
+        wait_for_reads<0>();
+        fetch_ahead(tile, next, more, panel + T::SLOTS);
+    }
+
+  public:
+    // `slots`, `barriers`: of all warps.
+    __device__ tma_output(const conv_tma_arguments &a, const CUtensorMap *y,
+                          const CUtensorMap *residual, unsigned slots, unsigned barriers)
+        : a_(a), y_(y), residual_(residual), phases_(0)
+    {
+        int warp = threadIdx.x / 32;
+        slots_ = slots + warp * T::SLOTS * T::PANEL_BYTES;
+        barriers_ = barriers + warp * T::SLOTS * 8;
+        row_ = (T::APART ? 0 : warp / 4 * T::ROWS * TMA_GROUP) + warp % 4 * 16;
+    }
+
+    // Before the first tile.
+    __device__ void begin(const tma_place &tile)
+    {
+        if (!a_.residual || !a_.mapped || !one_lane()) return;
+#pragma unroll
+        for (int i = 0; i < T::SLOTS; i++) fetch(tile, i);
+    }
+
+    // `more`: the warp has a tile after this one, at `next`.
+    __device__ void store(const tma_sums<T> &sums, const tma_place &tile, const tma_place &next,
+                          bool more)
+    {
+#pragma unroll
+        for (int panel = 0; panel < T::PANELS; panel++) {
+            await_slot(panel);
+            write_panel(sums, panel);
+            show_writes();
+            __syncwarp();
+            if (one_lane()) send_panel(tile, next, more, panel);
+        }
+    }
+
+    // Results that a map cannot express: fp32, or channels that are no multiple of 8.
+    __device__ void store_each(const tma_sums<T> &sums, const tma_place &tile)
+    {
+        int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < T::ROWS * T::CHANNELS / 2; i++) {
+            const int m = i / (T::CHANNELS / 2), j = i / 4 % (T::CHANNELS / 8), l = i % 4;
+            int pixel = tile.pixel + row_ + m * TMA_GROUP + lane / 4 + l / 2 * 8;
+            int channel = tile.channel + j * 8 + lane % 4 * 2 + l % 2;
+            if (pixel >= a_.pixels || channel >= a_.channels) continue;
+            int64_t at = static_cast<int64_t>(pixel) * a_.channels + channel;
+            float v = sums[m][j][l];
+            if (a_.residual) v += to_float(a_.residual[at]);
+            v = v < a_.low ? a_.low : v;
+            v = v > a_.high ? a_.high : v;
+            if (a_.y_fp32)
+                static_cast<float *>(a_.y)[at] = v;
+            else
+                static_cast<__half *>(a_.y)[at] = from_float<__half>(v);
+        }
+    }
+
+    // Before the block ends and its shared memory goes.
+    __device__ void end()
+    {
+        if (one_lane()) wait_for_reads<0>();
+    }
+};
+
+#endif

@@ -1,0 +1,140 @@
+// What conv_tma.cuh's kernels are told, their tiles, and what lies where in shared memory.
+//
+// sums[pixel][channel] = sum over k of x[pixel][k] * filter[channel][k], k = (tap, input channel),
+// in steps of 64: taps one after the other, each with its channels filled up to whole steps.
+// Pixels are counted through all pictures of the batch.
+#ifndef POSENET_KERNELS_CONV_TMA_TMA_TILE_CUH
+#define POSENET_KERNELS_CONV_TMA_TMA_TILE_CUH
+
+#include "kernels/conv/mma/mma_output.cuh"
+#include "kernels/cuda/wgmma.cuh"
+
+// conv_mma_arguments: `filter` as [step][filter_channels][64] halves, rows permuted (wgmma.cuh);
+// `bias` never NULL, and zeros up to where a last tile ends. A cluster has `split` times `together`
+// blocks: `together` tiles of pixels that share the filter's copies, each `split` times.
+struct conv_tma_arguments : conv_mma_arguments {
+    int windows;          // x's map is an im2col map; else one of rows, the pixels
+    int mapped;           // y and the residual have maps
+    int chunks;           // of 64 input channels, of a tap
+    int stages;           // of the ring
+    int units, units_row; // clusters' worth of work; as many have the same pixels
+    float low, high;      // the clamp
+};
+
+enum { TMA_ALIGN = 1024, TMA_MOST_STAGES = 16, TMA_ROW = MMA_STEP * 2, TMA_GROUP = 64 };
+enum { TMA_BIAS_BYTES = 1024, TMA_PRODUCERS = 64 }; // threads
+
+// A warpgroup of GROUPS computes ROWS * 64 pixels by CHANNELS: of one tile all of them share, or,
+// APART, of a tile of its own, so that one stores while another multiplies. Results leave through
+// SLOTS panels of 16 pixels by PANEL channels of shared memory a warp.
+template <int ROWS_, int CHANNELS_, int GROUPS_, bool APART_, int SLOTS_> struct tma_tile {
+    static constexpr int ROWS = ROWS_, CHANNELS = CHANNELS_, GROUPS = GROUPS_, SLOTS = SLOTS_;
+    static constexpr bool APART = APART_;
+    static constexpr int SHARING = APART ? 1 : GROUPS; // warpgroups that read a stage
+    static constexpr int PIXELS = ROWS * TMA_GROUP * SHARING;
+    static constexpr int X_BYTES = PIXELS * TMA_ROW, FILTER_BYTES = CHANNELS * TMA_ROW;
+    static constexpr int STAGE_BYTES = X_BYTES + FILTER_BYTES + TMA_BIAS_BYTES;
+    static constexpr int WORKERS = GROUPS * 128, THREADS = WORKERS + TMA_PRODUCERS;
+    static constexpr int PANEL = CHANNELS % 64 == 0 ? 64 : CHANNELS % 32 == 0 ? 32 : 16;
+    static constexpr int PANEL_BYTES = 16 * PANEL * 2;
+    static constexpr int ACROSS = CHANNELS / PANEL, PANELS = ROWS * ACROSS; // of a warp
+    static constexpr int OUTPUT_BYTES = GROUPS * 4 * SLOTS * PANEL_BYTES;
+    static constexpr int BARRIERS = 2 * TMA_MOST_STAGES + GROUPS * 4 * SLOTS;
+    static_assert(PIXELS <= 256 && CHANNELS * 4 <= TMA_BIAS_BYTES && CHANNELS % PANEL == 0);
+    static_assert(!APART || GROUPS == 2);
+    static_assert(PANELS % SLOTS == 0 && (SLOTS > 1 || PANELS == 1));
+};
+
+// A ring of stages, each x, filter and bias (of a tile's first step). Stage i is full once both
+// producers' bytes have come, and empty once all warps that read it, in all blocks that share its
+// copies, are done with it.
+template <typename T> struct tma_ring {
+    unsigned stages, full, empty; // shared addresses; 8 bytes a barrier
+
+    // From the dynamic shared memory on. The compiler must not find addresses anew for every step.
+    __device__ tma_ring(unsigned shared, unsigned barriers)
+    {
+        stages = (shared + TMA_ALIGN - 1) & ~(TMA_ALIGN - 1u);
+        full = barriers;
+        asm volatile("" : "+r"(stages), "+r"(full));
+        empty = full + TMA_MOST_STAGES * 8;
+    }
+
+    // The barriers' end.
+    __device__ unsigned end() const
+    {
+        return empty + TMA_MOST_STAGES * 8;
+    }
+
+    __device__ unsigned x(int stage) const
+    {
+        return stages + stage * T::STAGE_BYTES;
+    }
+
+    __device__ unsigned filter(int stage) const
+    {
+        return x(stage) + T::X_BYTES;
+    }
+
+    __device__ unsigned bias(int stage) const
+    {
+        return filter(stage) + T::FILTER_BYTES;
+    }
+};
+
+// Where in the ring one is: `done` steps have gone by.
+struct tma_turn {
+    int stage, phase, done;
+
+    __device__ void skip(int steps, int stages)
+    {
+        done += steps;
+        stage += steps;
+        int laps = stage / stages;
+        stage -= laps * stages;
+        phase ^= laps & 1;
+    }
+
+    __device__ void next(int stages)
+    {
+        done++;
+        if (++stage < stages) return;
+        stage = 0;
+        phase ^= 1;
+    }
+};
+
+// The block's part of the work: `units` first, first + apart, ..; of each, steps first_step..
+struct tma_share {
+    int place, number; // among the tiles that share a filter; among the blocks that share k
+    int first, apart, units;
+    int first_step, steps;
+
+    __device__ explicit tma_share(const conv_tma_arguments &a)
+    {
+        int blocks = a.split * a.together, cluster = blockIdx.x / blocks;
+        int rank = blockIdx.x - cluster * blocks;
+        place = rank / a.split;
+        number = rank - place * a.split;
+        first = cluster;
+        apart = gridDim.x / blocks;
+        units = (a.units - first + apart - 1) / apart;
+        first_step = number * a.steps / a.split;
+        steps = (number + 1) * a.steps / a.split - first_step;
+    }
+};
+
+// The tile of a unit.
+struct tma_place {
+    int pixel, channel; // its first
+
+    template <typename T>
+    static __device__ tma_place of(const conv_tma_arguments &a, const tma_share &share, int unit)
+    {
+        int row = unit / a.units_row;
+        return {(row * a.together + share.place) * T::PIXELS,
+                (unit - row * a.units_row) * T::CHANNELS};
+    }
+};
+
+#endif

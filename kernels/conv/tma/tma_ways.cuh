@@ -1,0 +1,213 @@
+// The ways of conv_tma_cuda: a kernel, blocks that share k, tiles of pixels that share the filter's
+// copies, and how much shared memory a block takes; best first by a rough model.
+#ifndef POSENET_KERNELS_CONV_TMA_TMA_WAYS_CUH
+#define POSENET_KERNELS_CONV_TMA_TMA_WAYS_CUH
+
+#include "kernels/conv/tma/conv_tma_split.cuh"
+#include "kernels/cuda/device.h"
+
+namespace
+{
+
+struct tma_kernel {
+    int rows, pixels, channels, groups, threads, panel; // tma_tile's
+    bool apart, each;                                   // each: has store_each
+    int x_bytes, filter_bytes, stage_bytes, output_bytes;
+    void (*kernel)(CUtensorMap, CUtensorMap, CUtensorMap, conv_tma_arguments);
+    void (*split)(CUtensorMap, conv_tma_arguments); // one of the two
+};
+
+template <typename T, bool SPLIT = false> constexpr tma_kernel kernel_of()
+{
+    tma_kernel k = {
+        T::ROWS,    T::PIXELS,       T::CHANNELS,    T::GROUPS,
+        T::THREADS, T::PANEL,        T::APART,       SPLIT || T::ROWS * T::CHANNELS <= 128,
+        T::X_BYTES, T::FILTER_BYTES, T::STAGE_BYTES, T::OUTPUT_BYTES,
+        nullptr,    nullptr};
+    if constexpr (SPLIT)
+        k.split = conv_tma_split<T>;
+    else
+        k.kernel = conv_tma<T>;
+    return k;
+}
+
+const tma_kernel kernels[] = {
+    kernel_of<tma_tile<2, 128, 2, true, 2>>(),
+    kernel_of<tma_tile<1, 256, 2, true, 2>>(),
+    kernel_of<tma_tile<1, 192, 2, true, 3>>(),
+    kernel_of<tma_tile<2, 96, 2, true, 3>>(),
+    kernel_of<tma_tile<2, 64, 2, true, 2>>(),
+    kernel_of<tma_tile<2, 48, 2, true, 3>>(),
+    kernel_of<tma_tile<1, 256, 2, false, 2>>(),
+    kernel_of<tma_tile<2, 128, 2, false, 2>>(),
+    kernel_of<tma_tile<1, 192, 2, false, 3>>(),
+    kernel_of<tma_tile<2, 96, 2, false, 3>>(),
+    kernel_of<tma_tile<1, 128, 2, false, 2>>(),
+    kernel_of<tma_tile<1, 64, 2, false, 1>>(),
+    kernel_of<tma_tile<1, 32, 1, false, 1>>(),
+    kernel_of<tma_tile<1, 48, 1, false, 3>>(),
+    kernel_of<tma_tile<1, 64, 1, false, 1>>(),
+    kernel_of<tma_tile<1, 96, 1, false, 3>>(),
+    kernel_of<tma_tile<1, 128, 1, false, 2>>(),
+    kernel_of<tma_tile<2, 64, 1, false, 2>>(),
+    kernel_of<tma_tile<1, 32, 1, false, 1>, true>(),
+    kernel_of<tma_tile<1, 64, 1, false, 1>, true>(),
+    kernel_of<tma_tile<1, 128, 1, false, 2>, true>(),
+    kernel_of<tma_tile<1, 64, 2, false, 1>, true>(),
+    kernel_of<tma_tile<1, 128, 2, false, 2>, true>(),
+};
+const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5};
+const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
+const int OWN_SHARED = 1024, BLOCK_RESERVE = 1024; // at most of a kernel's own; of any block
+
+struct tma_way {
+    const tma_kernel *kernel;
+    int split, together, stages, blocks, shared_bytes;
+    double clocks; // expected
+};
+
+// What follows from a kernel, split and together for a step.
+void set_way(conv_tma_arguments *a, const tma_way &w)
+{
+    int pixel_tiles = divided(a->pixels, w.kernel->pixels);
+    a->split = w.split;
+    a->together = w.together;
+    a->stages = w.stages;
+    a->units_row = divided(a->channels, w.kernel->channels);
+    a->units = divided(pixel_tiles, w.together) * a->units_row;
+}
+
+// Of what a block has beside its ring.
+int output_bytes(const tma_kernel &k, int split)
+{
+    if (!k.split) return k.output_bytes;
+    return split * divided(k.pixels, split) * k.channels * static_cast<int>(sizeof(float));
+}
+
+// Registers let so many blocks onto a multiprocessor if shared memory does: sums and about 56 more
+// for each thread.
+int resident_blocks(const tma_kernel &k)
+{
+    int registers = k.rows * k.channels / 2 + 56;
+    return 65536 / (registers * k.threads) > 1 ? 2 : 1;
+}
+
+// How many clusters run at once if `resident` blocks fit a multiprocessor: a cluster lies within a
+// group of them, of which most have 16. prepare asks the driver, which knows.
+int running_clusters(int multiprocessors, int resident, int cluster)
+{
+    const int group = 16;
+    if (cluster <= 2) return multiprocessors * resident / cluster;
+    return multiprocessors / group * (group * resident / cluster);
+}
+
+// Stages and blocks of a way whose blocks take up to `bytes` of shared memory and come `resident`
+// to a multiprocessor; false where there is none.
+bool complete_way(conv_tma_arguments *a, tma_way *w, int multiprocessors, int bytes, int resident)
+{
+    const int least = 3, cluster = w->split * w->together;
+    set_way(a, *w);
+    int places = running_clusters(multiprocessors, resident, cluster), clusters = a->units;
+    if (!w->kernel->split && clusters > places) clusters = places;
+    int share = divided(a->steps, w->split) * divided(a->units, clusters);
+    int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->kernel, w->split);
+    int stages = rest / w->kernel->stage_bytes;
+    if (stages > TMA_MOST_STAGES) stages = TMA_MOST_STAGES;
+    if (stages < least && stages < share) return false;
+    w->stages = stages < share ? stages : share;
+    w->blocks = clusters * cluster;
+    w->shared_bytes =
+        TMA_ALIGN + w->stages * w->kernel->stage_bytes + output_bytes(*w->kernel, w->split);
+    return true;
+}
+
+bool is_possible(const conv_tma_arguments &a, const tma_kernel &k, int split, int together)
+{
+    if (!a.mapped && !k.each) return false;
+    if (split > a.steps || (split > 1) != (k.split != nullptr)) return false;
+    if (split * together > MOST_CLUSTER || together > divided(a.pixels, k.pixels)) return false;
+    return k.channels < 2 * a.channels || k.channels <= 32;
+}
+
+// A step takes as long as its products, or its way through shared memory, or what all blocks ask of
+// the cache; a tile its steps and its results, side by side where warpgroups work apart.
+double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multiprocessors,
+                       int resident)
+{
+    const double products_a_clock = 2048 * 0.9, shared_a_clock = 128, cached_a_clock = 3700;
+    const double stored_a_clock = 32, sent_a_clock = 14, step_start = 90, start = 3500;
+    const double latency = 1000, cluster_start = 150, together_waits = 0.02; // of a step
+    const tma_kernel &k = *w.kernel;
+    double products = k.pixels * k.channels * MMA_STEP / products_a_clock;
+    double read = k.pixels / 64 * (64 + k.channels) * TMA_ROW;
+    double shared = (read + k.x_bytes + k.filter_bytes) / shared_a_clock;
+    int cluster = w.split * w.together;
+    int places = running_clusters(multiprocessors, resident, cluster) * cluster;
+    int busy = w.blocks < places ? w.blocks : places;
+    int beside = divided(busy, multiprocessors);
+    double cached = (k.x_bytes + static_cast<double>(k.filter_bytes) / w.together) * busy;
+    double step = (products > shared ? products : shared) * beside;
+    if (step < products + step_start) step = products + step_start;
+    if (step < cached / cached_a_clock) step = cached / cached_a_clock;
+    if (w.stages < divided(a.steps, w.split) && step < latency / (w.stages - 1))
+        step = latency / (w.stages - 1);
+    double steps = divided(a.steps, w.split) * step * (1 + together_waits * (w.together - 1));
+    double results = k.pixels / w.split * k.channels * (a.residual ? 4.0 : 2.0) / stored_a_clock;
+    results = results * beside + 500;
+    double both = k.apart || beside > 1 ? (steps + results) / 2 : steps + results;
+    if (both < steps) both = steps;
+    int rounds = divided(a.units, w.blocks / cluster);
+    if (k.split) rounds = divided(w.blocks, places);
+    double sums = 4.0 * k.pixels * k.channels * (w.split - 1) / w.split / sent_a_clock;
+    return start + rounds * both + (both < steps + results ? steps + results - both : 0) +
+           (w.split > 1 ? 700 + sums * beside : 0) + (cluster > 1 ? cluster_start : 0);
+}
+
+// Puts a way among the best `most`, best first.
+void keep_way(tma_way *ways, int *count, int most, const tma_way &w)
+{
+    int at = *count < most ? (*count)++ : most;
+    for (; at > 0 && ways[at - 1].clocks > w.clocks; at--)
+        if (at < most) ways[at] = ways[at - 1];
+    if (at < most) ways[at] = w;
+}
+
+// Those of one kernel with this split and together: beside which the next kernel may start, and
+// with all of the shared memory.
+void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, int split,
+              int together, tma_way *ways, int *count)
+{
+    if (!is_possible(a, k, split, together)) return;
+    int before = 0;
+    for (int half = 1; half >= 0; half--) {
+        int bytes = half ? g.shared_bytes / 2 - BLOCK_RESERVE : g.block_shared_bytes;
+        int resident = half ? resident_blocks(k) : 1;
+        tma_way w = {&k, split, together, 0, 0, 0, 0};
+        if (!complete_way(&a, &w, g.multiprocessors, bytes, resident)) continue;
+        if (w.stages == before) continue; // the same again
+        before = w.stages;
+        w.clocks = expected_clocks(a, w, g.multiprocessors, resident);
+        keep_way(ways, count, MOST_OF_KERNEL, w);
+    }
+}
+
+// The best MOST_WAYS ways into `out`, best first; how many. `a.residual`: whether there is one.
+int list_ways(const cuda_device &g, const conv_tma_arguments &a, tma_way *out)
+{
+    int count = 0;
+    for (const tma_kernel &k : kernels) {
+        tma_way ways[MOST_OF_KERNEL];
+        int own = 0;
+        for (int together : togethers) {
+            if (!k.split) add_ways(g, a, k, 1, together, ways, &own);
+            for (int split : splits) add_ways(g, a, k, split, together, ways, &own);
+        }
+        for (int i = 0; i < own; i++) keep_way(out, &count, MOST_WAYS, ways[i]);
+    }
+    return count;
+}
+
+} // namespace
+
+#endif
