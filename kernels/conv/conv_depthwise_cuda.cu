@@ -50,7 +50,6 @@ __global__ void __launch_bounds__(THREADS) conv_depthwise(conv_arguments a, unsi
     const float *filter = a.filter + c;
     float sums[PIXELS][LANES] = {};
     wait_for_previous();
-    let_next_start();
     for (int ky = 0; ky < SIDE; ky++) {
         int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;

@@ -35,7 +35,6 @@ template <typename T> __global__ void conv_direct(conv_arguments a)
     const T *x = static_cast<const T *>(a.x) + first;
     float sums[PIXELS] = {};
     wait_for_previous();
-    let_next_start();
     for (int ky = 0; ky < a.kernel[0]; ky++) {
         int iy = oy * a.stride[0] - a.pads[0] + ky * a.dilation[0];
         if (iy < 0 || iy >= a.x_dims[AXIS_H]) continue;

@@ -90,7 +90,6 @@ __global__ void __launch_bounds__(THREADS) conv_root(conv_arguments a, int patch
     int depth = a.x_dims[AXIS_C];
     float *filter = shared, *patch = shared + a.kernel[0] * a.kernel[1] * depth * CHANNELS;
     load_filter(a, filter);
-    let_next_start();
     wait_for_previous();
     load_patch<T>(a, patch, patch_h, patch_w);
     __syncthreads();

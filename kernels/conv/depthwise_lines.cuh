@@ -183,7 +183,6 @@ __global__ void __launch_bounds__(LINES_THREADS, 4) conv_depthwise_lines(lines_a
             a.filter + static_cast<int64_t>(tap) * a.channels + c);
     if (a.bias) *reinterpret_cast<float4 *>(bias) = *reinterpret_cast<const float4 *>(a.bias + c);
     wait_for_previous();
-    let_next_start();
 
     int line = group / a.across, n = line / a.down;
     int first_x = group - line * a.across, first_y = line - n * a.down;

@@ -235,7 +235,6 @@ __global__ void __launch_bounds__(T::THREADS)
     }
     pair_copy_bias(biases, a.biases[0] ? a.biases[0] + share * own : nullptr, own, T::THREADS);
     pair_copy_bias(biases + own * 4, a.biases[1], a.outs, T::THREADS);
-    let_next_start();
 
     wait_for_previous();
     pair_copy_x<T>(a, base, first_pixel);
@@ -275,10 +274,8 @@ __global__ void __launch_bounds__(T::THREADS)
         __syncwarp();
         if (a.blocks > 1) cluster_wait();
     }
-    if (a.blocks > 1)
-        wait_for_sent(sums_barrier);
-    else
-        __syncthreads();
+    if (a.blocks > 1) wait_for_sent(sums_barrier);
+    __syncthreads();
     pair_finish_z<T>(a, base, biases + own * 4, first_pixel + share * (T::PIXELS / a.blocks));
 #endif
 }

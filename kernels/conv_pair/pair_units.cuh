@@ -95,14 +95,13 @@ template <typename T> class pair_units
     }
 
     // Makes the barriers, for the warpgroup to wait at after the block's next meeting, and requests
-    // the first units: a lane each.
+    // the first units: one thread.
     __device__ void begin()
     {
-        int unit = threadIdx.x % 128;
-        if (unit >= a_.stages) return;
-        make_barrier(barriers_ + unit * 8);
+        if (threadIdx.x % 128 != 0) return;
+        for (int stage = 0; stage < a_.stages; stage++) make_barrier(barriers_ + stage * 8);
         show_barriers();
-        if (unit < count_) load(unit);
+        for (int unit = 0; unit < min(a_.stages, count_); unit++) load(unit);
     }
 
     // Where the next unit lies, once it is there.

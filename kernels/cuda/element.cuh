@@ -87,7 +87,6 @@ __device__ static inline int64_t index_of(const position &p, const int dims[AXES
 template <typename F> __global__ void each_element(F compute, unsigned count)
 {
     wait_for_previous();
-    let_next_start();
     for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
         compute(i);
 }

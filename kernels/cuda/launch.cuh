@@ -3,14 +3,17 @@
 //   __global__ void kernel(...)
 //   {
 //       ...                  // indices, loads of weights: nothing that another kernel writes
-//       wait_for_previous(); // every thread, before it touches what other kernels read or write
+//       wait_for_previous(); // every thread that touches what other kernels read or write, before
 //       ...
-//       let_next_start();    // optional, once most of the work is done
 //   }
 //   return cuda_launch_check(launch_kernel(r, kernel, blocks, threads, bytes, ...), w, net);
 //
-// Waiting is for the whole of the previous kernel and what it wrote, whoever's kernel that is, so a
-// chain of such kernels keeps order. A kernel that does not wait is launched with <<<>>>.
+// Waiting is for the whole of the previous kernel and what it wrote, whoever's kernel that is. A
+// kernel that does not wait is launched with <<<>>>.
+//
+// The next kernel may start once every block has waited, not before: of three kernels under way at
+// once, the third read what the first had not yet written (bench/NOTES.md). So there are two at
+// most, and a chain of them keeps order.
 #ifndef POSENET_KERNELS_CUDA_LAUNCH_CUH
 #define POSENET_KERNELS_CUDA_LAUNCH_CUH
 
@@ -22,9 +25,11 @@ __device__ inline void wait_for_previous()
 {
 #if __CUDA_ARCH__ >= 900
     cudaGridDependencySynchronize();
+    cudaTriggerProgrammaticLaunchCompletion();
 #endif
 }
 
+// For a kernel that has nothing to wait for.
 __device__ inline void let_next_start()
 {
 #if __CUDA_ARCH__ >= 900

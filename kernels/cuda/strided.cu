@@ -51,7 +51,6 @@ __global__ void copy_strided(const __grid_constant__ cuda_copies all)
 __global__ void __launch_bounds__(THREADS) copy_described(const cuda_copies *all)
 {
     __shared__ __align__(16) cuda_one_copy copy;
-    let_next_start();
     if (threadIdx.x < sizeof copy / sizeof(piece))
         reinterpret_cast<piece *>(&copy)[threadIdx.x] =
             reinterpret_cast<const piece *>(&all->copy[blockIdx.y])[threadIdx.x];

@@ -98,7 +98,6 @@ __global__ void __launch_bounds__(THREADS) grow_candidates(const __grid_constant
     for (int k = threadIdx.x; k < PARTS * PARTS; k += THREADS)
         routes[k / PARTS][k % PARTS] = d.routes[k / PARTS][k % PARTS];
     wait_for_previous();
-    let_next_start();
 
     const decode_options options = *d.request.options;
     float raw = mine ? load(d, DECODE_HEATMAP, at, part) : CUDART_NAN_F;

@@ -253,7 +253,6 @@ __global__ void __launch_bounds__(THREADS) take_poses(const __grid_constant__ de
 {
     __shared__ poses_shared s;
     wait_for_previous();
-    let_next_start();
     const decode_options options = *d.request.options;
     pose *poses = d.request.poses + static_cast<int64_t>(blockIdx.y) * d.request.capacity;
     int made = 1;

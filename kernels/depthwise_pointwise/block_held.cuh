@@ -191,7 +191,6 @@ __global__ void __launch_bounds__(T::THREADS, 2) depthwise_pointwise_held(block_
     int first_channel = blockIdx.y * T::CHANNELS, rank = blockIdx.y % a.cluster;
     int own = a.steps / a.cluster, first_step = rank * own, first_vector = rank * l.share;
     int items = T::GROUPS * l.share * (BLOCK_LANES / T::LANES);
-    let_next_start();
     if (a.cluster > 1) {
         if (threadIdx.x == 0) {
             make_barrier(at + l.barrier);

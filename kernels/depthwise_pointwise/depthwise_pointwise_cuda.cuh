@@ -216,7 +216,6 @@ __global__ void __launch_bounds__(T::THREADS, 2) depthwise_pointwise(block_argum
         copy_chunk<T>(a, l, at, first_channel, chunk);
         copy_group();
     }
-    let_next_start();
     find_places<T>(a, l, shared);
     wait_for_copies<BLOCK_SLOTS - 1>();
     __syncthreads();

@@ -246,7 +246,6 @@ __global__ void __launch_bounds__(STREAM_THREADS, 1)
         for (int i = 0; i < a.slots; i++) copy_next_filter(a, l, copies);
     }
     stream_tables<T>(a, l, shared, first_channel);
-    let_next_start();
     __syncthreads();
     wait_for_previous();
     if (threadIdx.x == 0)

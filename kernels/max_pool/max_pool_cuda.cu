@@ -55,7 +55,6 @@ __global__ void __launch_bounds__(THREADS)
     unsigned pixel = i / vectors, line = pixel / out_width, n = line / out_height;
     int top = static_cast<int>(line - n * out_height) * pool.stride[0] - pool.pads[0];
     int left = static_cast<int>(pixel - line * out_width) * pool.stride[1] - pool.pads[1];
-    let_next_start();
     wait_for_previous();
     if (i >= count) return;
     const V *from = x + static_cast<int64_t>(n) * height * width * vectors + (i - pixel * vectors);

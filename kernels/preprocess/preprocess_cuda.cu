@@ -75,7 +75,6 @@ __global__ void __launch_bounds__(BLOCK_W *BLOCK_H)
     preprocess(const picture *pictures, normalization rule, T *to, int width, int height)
 {
     __shared__ fit f;
-    let_next_start();
     wait_for_previous();
     if (threadIdx.x == 0 && threadIdx.y == 0) make_fit(f, pictures[blockIdx.z], width, height);
     __syncthreads();

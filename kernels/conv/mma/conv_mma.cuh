@@ -80,7 +80,6 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_mma(con
             copy_filter<T>(a, ring + s * T::STAGE_BYTES + T::X_BYTES, share.first_channel,
                            share.first + s);
     copy_group();
-    let_next_start();
     mma_input<T> input(a, share.first_pixel, share.first);
     int own = share.first_pixel + share.number * share.rows; // the first that this block finishes
     mma_output<T> output(a, own, min(share.finished(), a.pixels - own), share.first_channel);

@@ -113,7 +113,6 @@ __global__ void __launch_bounds__(T::THREADS) conv_patch_mma(conv_mma_arguments 
 #pragma unroll
     for (int s = 0; s < T::STAGES; s++)
         if (s < count) copy_next_filter(ring + s * T::FILTER_BYTES);
-    let_next_start();
     if (threadIdx.x < PATCH_ZEROS / 16) store_shared(zeros + threadIdx.x * 16, uint4{});
     patch_rows seen = patch_rows_of(a, first_pixel, min(first_pixel + T::PIXELS, out_pixels) - 1);
     patch_reader<T> reader(a, first_pixel, out_pixels, seen);

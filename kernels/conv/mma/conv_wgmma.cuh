@@ -79,7 +79,6 @@ template <typename T> __global__ void __launch_bounds__(T::THREADS) conv_wgmma(c
         for (int i = 0; i < min(count, a.filter_stages); i++) filter.copy(i, a.together);
     unsigned sums_barrier = barriers + WGMMA_FILTER_STAGES * 8;
     await_sums<T>(a, sums_barrier, share.finished());
-    let_next_start();
     mma_input<T> input(a, share.first_pixel, share.first);
     int own = share.first_pixel + share.number * share.rows; // the first that this block finishes
     mma_output<T> output(a, own, min(share.finished(), a.pixels - own), share.first_channel);

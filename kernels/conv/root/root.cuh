@@ -296,7 +296,6 @@ __global__ void __launch_bounds__(ROOT_THREADS, S::BLOCKS) root_kernel(root_argu
     }
     if (threadIdx.x < a.channels) bias[threadIdx.x] = a.bias ? a.bias[threadIdx.x] : 0.0f;
 
-    let_next_start(); // all blocks run at the same time
     wait_for_previous();
     root_words<S::AHEAD ? S::AHEAD : 1> ahead;
     root_place next = root_place_of<S>(a, blockIdx.x);

@@ -256,7 +256,6 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     if (threadIdx.x == 0)
         for (int i = 0; i < T::GROUPS * 4 * T::SLOTS; i++) make_barrier(panels + i * 8);
     make_ring(a, ring);
-    let_next_start();
     int warp = threadIdx.x / 32;
     if (warp == T::WORKERS / 32) {
         if (threadIdx.x % 32 == 0) fetch_filter(a, ring, share);

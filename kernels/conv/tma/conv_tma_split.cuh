@@ -22,7 +22,6 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     const int own = min(rows, T::PIXELS - share.number * rows);
     make_ring(a, ring);
     await_sums<tile>(a, sums_barrier, own);
-    let_next_start();
     int warp = threadIdx.x / 32;
     if (warp >= T::WORKERS / 32) {
         if (threadIdx.x % 32 == 0 && warp == T::WORKERS / 32) fetch_filter(a, ring, share);
