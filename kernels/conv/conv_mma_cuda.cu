@@ -31,23 +31,19 @@ int covers(const network *net, int first, precision)
 
 int variants(const prepare_context *context, const network *net, const work *w)
 {
-    mma_device device;
     way ways[MOST_WAYS];
-    if (describe_device(context, &device) != STATUS_OK) return 1;
-    return list_ways(device, net, &net->steps[w->first], ways);
+    return list_ways(describe_device(context), net, &net->steps[w->first], ways);
 }
 
 status choose(const prepare_context *context, const network *net, const work *w, plan *out)
 {
     const step *s = &net->steps[w->first];
-    mma_device device;
     way ways[MOST_WAYS];
-    TRY(describe_device(context, &device));
-    if (w->variant >= list_ways(device, net, s, ways))
+    if (w->variant >= list_ways(describe_device(context), net, s, ways))
         return fail(STATUS_UNSUPPORTED, "conv_mma_cuda has no way %d here", w->variant);
     out->tile = &tiles[ways[w->variant].tile];
     out->arguments = shape_of(net, s);
-    set_way(&out->arguments, *out->tile, ways[w->variant].split, ways[w->variant].together);
+    set_way(&out->arguments, *out->tile, ways[w->variant].split);
     out->shared_bytes = static_cast<int>(shared_bytes(*out->tile, out->arguments));
     return STATUS_OK;
 }
@@ -59,10 +55,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
     void *filter;
     const void *bias = NULL;
     TRY(choose(context, net, w, &made));
-    if (made.tile->kind == KERNEL_WGMMA)
-        TRY(conv_cuda_pack_rows(context, p, &filter));
-    else
-        TRY(conv_cuda_pack_fragments(context, p, &filter));
+    TRY(conv_cuda_pack_fragments(context, p, &filter));
     if (p->bias) {
         size_t bytes = static_cast<size_t>(p->out_channels) * sizeof(float);
         TRY(cuda_pack_array(context, p->bias, bytes, &bias));
@@ -84,7 +77,7 @@ status enqueue(const work *w, const network *net, const run *r)
     if (s->input_count > 1)
         a.residual = static_cast<const __half *>(tensor_at(net, s->inputs[1], r));
     a.y = tensor_at(net, s->output, r);
-    return cuda_launch_check(launch_clusters(r, made->tile->kernel, dim3(a.split * a.together),
+    return cuda_launch_check(launch_clusters(r, made->tile->kernel, dim3(a.split),
                                              blocks_of(*made->tile, a), made->tile->threads,
                                              made->shared_bytes, a),
                              w, net);
@@ -104,7 +97,7 @@ extern "C" const row conv_mma_cuda = {
     .least_compute = 80,
     .covers = covers,
     .variants = variants,
-    .revision = 1,
+    .revision = 2,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -1,18 +1,17 @@
-// The ways of conv_mma_cuda: a kernel, a tile, a number of blocks that share k, and one of tiles
-// that fetch the filter together; best first by a rough model.
+// The ways of conv_mma_cuda: a kernel, a tile, a number of blocks that share k; best first by a
+// rough model.
 #ifndef POSENET_KERNELS_CONV_MMA_CONV_MMA_WAYS_CUH
 #define POSENET_KERNELS_CONV_MMA_CONV_MMA_WAYS_CUH
 
 #include "kernels/conv/mma/conv_mma.cuh"
 #include "kernels/conv/mma/conv_patch_mma.cuh"
-#include "kernels/conv/mma/conv_wgmma.cuh"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/device.h"
 
 namespace
 {
 
-enum kernel_kind { KERNEL_ROWS, KERNEL_PATCH, KERNEL_WGMMA }; // conv_mma.cuh, ...
+enum kernel_kind { KERNEL_ROWS, KERNEL_PATCH }; // conv_mma.cuh, ...
 
 struct tile_kind {
     int pixels, channels, stages, threads, x_bytes, filter_bytes; // bytes of a stage
@@ -32,49 +31,37 @@ template <typename T> constexpr tile_kind patch_kind()
             0,         T::FILTER_BYTES, KERNEL_PATCH, conv_patch_mma<T>};
 }
 
-template <typename T> constexpr tile_kind wgmma_kind()
-{
-    return {T::PIXELS,  T::CHANNELS,     T::STAGES,    T::THREADS,
-            T::X_BYTES, T::FILTER_BYTES, KERNEL_WGMMA, conv_wgmma<T>};
-}
-
 // Two blocks of up to 113 KiB fit a multiprocessor: one computes, the next kernel's waits.
 const tile_kind tiles[] = {
-    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),    rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
-    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),    rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
-    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),    rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
-    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),   rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
-    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
-    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),   patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
-    patch_kind<mma_tile<128, 64, 4, 2, 9>>(),  wgmma_kind<mma_tile<64, 32, 4, 1, 4>>(),
-    wgmma_kind<mma_tile<64, 32, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 64, 4, 1, 4>>(),
-    wgmma_kind<mma_tile<64, 64, 4, 1, 8>>(),   wgmma_kind<mma_tile<64, 128, 4, 1, 4>>(),
-    wgmma_kind<mma_tile<64, 128, 4, 1, 8>>(),  wgmma_kind<mma_tile<128, 64, 8, 1, 4>>(),
-    wgmma_kind<mma_tile<128, 128, 8, 1, 4>>(),
+    rows_kind<mma_tile<32, 32, 2, 2, 8>>(),   rows_kind<mma_tile<32, 64, 2, 2, 8>>(),
+    rows_kind<mma_tile<64, 32, 2, 2, 8>>(),   rows_kind<mma_tile<64, 64, 2, 2, 6>>(),
+    rows_kind<mma_tile<64, 64, 4, 2, 6>>(),   rows_kind<mma_tile<64, 128, 2, 4, 4>>(),
+    rows_kind<mma_tile<128, 64, 4, 2, 4>>(),  rows_kind<mma_tile<128, 128, 2, 4, 3>>(),
+    patch_kind<mma_tile<32, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 32, 2, 2, 9>>(),
+    patch_kind<mma_tile<64, 64, 2, 2, 9>>(),  patch_kind<mma_tile<64, 64, 4, 2, 9>>(),
+    patch_kind<mma_tile<128, 64, 4, 2, 9>>(),
 };
-const int splits[] = {1, 2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 5};
-const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int splits[] = {1, 2, 3, 4, 6, 8};
+const int MOST_WAYS = 32;
 const int OWN_SHARED = 1024; // at most of a kernel's own
 
 struct way {
-    int tile, split, together;
+    int tile, split;
     double clocks; // expected
 };
 
 // What the ways depend on of a device.
 struct mma_device {
     int multiprocessors, shared_bytes; // of a block
-    int clusters, wgmma;               // 1: the loaded kernels can
+    int clusters;                      // 1: the loaded kernels can
 };
 
 // Clusters are asked of the loaded kernels, not of the GPU: older code that a newer GPU runs would
 // launch as a cluster and not know of it.
-status describe_device(const prepare_context *context, mma_device *out)
+mma_device describe_device(const prepare_context *context)
 {
     const cuda_device *d = static_cast<const cuda_device *>(context->device);
-    *out = {d->multiprocessors, d->block_shared_bytes, d->compute >= 90, 0};
-    void (*kernel)(conv_mma_arguments) = conv_wgmma<mma_tile<64, 64, 4, 1, 4>>;
-    return cuda_kernel_is_built(reinterpret_cast<const void *>(kernel), &out->wgmma);
+    return {d->multiprocessors, d->block_shared_bytes, d->compute >= 90};
 }
 
 // What the kernels need to know of a step, without its operands and its way.
@@ -91,7 +78,6 @@ conv_mma_arguments shape_of(const network *net, const step *s)
     a.out_width = y->dims[AXIS_W];
     a.channels = y->dims[AXIS_C];
     a.pixels = y->dims[AXIS_N] * a.out_height * a.out_width;
-    a.filter_channels = divided(a.channels, 128) * 128;
     for (int i = 0; i < 2; i++) {
         a.kernel[i] = p->kernel[i];
         a.stride[i] = p->stride[i];
@@ -111,19 +97,6 @@ int64_t sum_bytes(const tile_kind &tile, const conv_mma_arguments &a)
            static_cast<int64_t>(sizeof(float));
 }
 
-// As many stages of the filter as fit beside a second block, at least 3 where a share has them;
-// where tiles fetch together, all of the share.
-void set_stages(conv_mma_arguments *a, const tile_kind &tile)
-{
-    const int half = 112 << 10;
-    int share = divided(a->steps, a->split);
-    int64_t others = WGMMA_ALIGN + (share < tile.stages ? share : tile.stages) * tile.x_bytes;
-    if (a->split > 1) others += sum_bytes(tile, *a);
-    int64_t stages = (half - others) / tile.filter_bytes;
-    if (stages < 3) stages = 3;
-    a->filter_stages = stages < share && a->together == 1 ? static_cast<int>(stages) : share;
-}
-
 void set_patches(conv_mma_arguments *a, const tile_kind &tile)
 {
     int lines = (tile.pixels - 2) / a->out_width + 2; // that a tile may touch
@@ -141,13 +114,11 @@ void set_patches(conv_mma_arguments *a, const tile_kind &tile)
 }
 
 // The split, and what follows from it for a tile.
-void set_way(conv_mma_arguments *a, const tile_kind &tile, int split, int together)
+void set_way(conv_mma_arguments *a, const tile_kind &tile, int split)
 {
     a->split = split;
-    a->together = together;
-    a->patches = a->patch_bytes = a->filter_stages = 0;
+    a->patches = a->patch_bytes = 0;
     if (tile.kind == KERNEL_PATCH) set_patches(a, tile);
-    if (tile.kind == KERNEL_WGMMA) set_stages(a, tile);
 }
 
 int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
@@ -157,11 +128,8 @@ int64_t shared_bytes(const tile_kind &tile, const conv_mma_arguments &a)
     int64_t ring = stages * (tile.x_bytes + tile.filter_bytes), sums = sum_bytes(tile, a);
     if (tile.kind == KERNEL_PATCH)
         return PATCH_ZEROS + static_cast<int64_t>(a.patches) * a.patch_bytes + ring + sums;
-    if (tile.kind == KERNEL_WGMMA)
-        ring = WGMMA_ALIGN + stages * tile.x_bytes +
-               static_cast<int64_t>(a.filter_stages) * tile.filter_bytes;
     if (a.split > 1) return ring + sums;
-    return ring > sums + WGMMA_ALIGN ? ring : sums + WGMMA_ALIGN;
+    return ring > sums ? ring : sums;
 }
 
 dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
@@ -171,24 +139,14 @@ dim3 blocks_of(const tile_kind &tile, const conv_mma_arguments &a)
         int out_pixels = a.out_height * a.out_width;
         pixel_tiles = a.pixels / out_pixels * divided(out_pixels, tile.pixels);
     }
-    pixel_tiles = divided(pixel_tiles, a.together) * a.together;
     return dim3(pixel_tiles * a.split, divided(a.channels, tile.channels));
 }
 
 bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const mma_device &device)
 {
-    int cluster = a.split * a.together;
-    if (a.split > a.steps || (cluster > 1 && !device.clusters)) return false;
-    if (cluster > MOST_CLUSTER) return false;
+    if (a.split > a.steps || (a.split > 1 && !device.clusters)) return false;
     if (tile.kind == KERNEL_PATCH && (a.kernel[0] * a.kernel[1] == 1 || a.pieces % MMA_PIECES != 0))
         return false;
-    if (tile.kind == KERNEL_WGMMA) {
-        if (!device.wgmma || a.filter_stages > WGMMA_FILTER_STAGES) return false;
-        if (a.together > divided(a.pixels, tile.pixels)) return false;
-        if (tile.stages == 8 && divided(a.steps, a.split) <= 4) return false; // as with 4
-    } else if (a.together > 1) {
-        return false;
-    }
     return shared_bytes(tile, a) + OWN_SHARED <= device.shared_bytes;
 }
 
@@ -196,14 +154,14 @@ bool is_possible(const tile_kind &tile, const conv_mma_arguments &a, const mma_d
 // gives all of them, times the blocks that it gets, and what a sum across blocks costs.
 double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a, const mma_device &device)
 {
-    const double products_a_clock = tile.kind == KERNEL_WGMMA ? 1800 : 1100;
-    const double bytes_a_clock = 48, all_bytes_a_clock = 2600, sums_a_clock = 24;
+    const double products_a_clock = 1100, bytes_a_clock = 48, all_bytes_a_clock = 2600;
+    const double sums_a_clock = 24;
     dim3 blocks = blocks_of(tile, a);
     double count = static_cast<double>(blocks.x) * blocks.y;
     double rounds = divided(static_cast<int>(count), device.multiprocessors);
     double products = tile.pixels * tile.channels * MMA_STEP / products_a_clock;
     double fetches = (tile.x_bytes + tile.filter_bytes) / bytes_a_clock;
-    double cached = (tile.x_bytes + static_cast<double>(tile.filter_bytes) / a.together) *
+    double cached = static_cast<double>(tile.x_bytes + tile.filter_bytes) *
                     (count < device.multiprocessors ? count : device.multiprocessors) /
                     all_bytes_a_clock;
     double once = static_cast<double>(a.patches) * a.patch_bytes / bytes_a_clock +
@@ -230,13 +188,10 @@ int list_ways(const mma_device &device, const network *net, const step *s, way *
     conv_mma_arguments a = shape_of(net, s);
     for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
         for (int split : splits) {
-            for (int together : togethers) {
-                set_way(&a, tiles[t], split, together);
-                if (!is_possible(tiles[t], a, device)) continue;
-                keep_way(
-                    out, &count,
-                    {static_cast<int>(t), split, together, expected_clocks(tiles[t], a, device)});
-            }
+            set_way(&a, tiles[t], split);
+            if (!is_possible(tiles[t], a, device)) continue;
+            keep_way(out, &count,
+                     {static_cast<int>(t), split, expected_clocks(tiles[t], a, device)});
         }
     }
     return count;

@@ -1,5 +1,5 @@
-// What the convolutions on the tensor cores share (conv_mma.cuh, conv_patch_mma.cuh,
-// conv_wgmma.cuh): what they are told, tiles, the filter's copies and the products of one step.
+// What the convolutions on the tensor cores share (conv_mma.cuh, conv_patch_mma.cuh): what they are
+// told, tiles, the filter's copies and the products of one step.
 // mma_output.cuh has the sums' way from registers to y.
 //
 //   sums[pixel][channel] = sum over k of x[pixel][k] * filter[channel][k],  k = (tap, input
@@ -24,7 +24,7 @@
 
 struct conv_mma_arguments {
     const __half *x, *residual; // residual: NULL, or y's dims
-    const uint4 *filter;        // conv_cuda_pack_fragments, for conv_wgmma.cuh _pack_rows
+    const uint4 *filter;        // conv_cuda_pack_fragments, or as a row of its own says
     const float *bias;          // or NULL
     void *y;
     int y_fp32;
@@ -33,7 +33,6 @@ struct conv_mma_arguments {
     int kernel[2], stride[2], dilation[2], pads[2]; // pads: top, left
     int steps, split;                               // of k
     int patches, patch_bytes;                       // conv_patch_mma.cuh: the most of a block
-    int together, filter_stages, filter_channels;   // conv_wgmma.cuh
     activation act;
 };
 
@@ -59,7 +58,6 @@ template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int STAGES_> stru
 // times; along y: CHANNELS each.
 template <typename T> struct mma_share {
     int tile, number; // of the share
-    int place;        // among the tiles that fetch the filter together
     int first_pixel, first_channel;
     int first, count; // steps of k
     int stages;       // of conv_mma's ring: no more than any share has steps
@@ -69,7 +67,6 @@ template <typename T> struct mma_share {
     {
         tile = blockIdx.x / a.split;
         number = blockIdx.x - tile * a.split;
-        place = tile % a.together;
         first_pixel = tile * T::PIXELS;
         first_channel = blockIdx.y * T::CHANNELS;
         first = number * a.steps / a.split;

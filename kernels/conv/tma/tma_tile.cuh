@@ -13,9 +13,11 @@
 // `bias` never NULL, and zeros up to where a last tile ends. A cluster has `split` times `together`
 // blocks: `together` tiles of pixels that share the filter's copies, each `split` times.
 struct conv_tma_arguments : conv_mma_arguments {
-    int windows;          // x's map is an im2col map; else one of rows, the pixels
-    int mapped;           // y and the residual have maps
-    int chunks;           // of 64 input channels, of a tap
+    int windows;         // x's map is an im2col map; else one of rows, the pixels
+    int mapped;          // y and the residual have maps
+    int chunks;          // of 64 input channels, of a tap
+    int filter_channels; // with padding
+    int together;
     int stages;           // of the ring
     int units, units_row; // clusters' worth of work; as many have the same pixels
     float low, high;      // the clamp
