@@ -45,7 +45,7 @@ __device__ void send_sums(const float (&sums)[T::ACROSS][T::DOWN * 2][4], unsign
 }
 
 // Out of line: double precision in every unrolled copy would crowd out the kernel.
-__device__ __noinline__ inline float mma_sigmoid(float x)
+static __device__ __noinline__ float mma_sigmoid(float x)
 {
     return decode_sigmoid(x);
 }
