@@ -156,9 +156,10 @@ status pack_weights(const prepare_context *context, const conv_params *p, conv_t
 // ---- prepare and run ----------------------------------------------------------------------------
 
 // Blocks stay for all of their tiles, so no more than run at once.
-status fit_blocks(const void *kernel, tma_way *w)
+status fit_blocks(const cuda_device *device, const void *kernel, tma_way *w)
 {
     const int cluster = w->split * w->together;
+    int clusters;
     cudaLaunchAttribute attribute;
     attribute.id = cudaLaunchAttributeClusterDimension;
     attribute.val.clusterDim.x = cluster;
@@ -169,9 +170,15 @@ status fit_blocks(const void *kernel, tma_way *w)
     config.dynamicSmemBytes = w->shared_bytes;
     config.attrs = &attribute;
     config.numAttrs = 1;
-    int clusters;
-    TRY(cuda_check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config),
-                   "asking how many clusters fit"));
+    if (cluster > 1) {
+        TRY(cuda_check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config),
+                       "asking how many clusters fit"));
+    } else {
+        TRY(cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                           &clusters, kernel, w->kernel->threads, w->shared_bytes),
+                       "asking how many blocks fit"));
+        clusters *= device->multiprocessors;
+    }
     if (clusters < 1)
         return fail(STATUS_UNSUPPORTED, "conv_tma_cuda: no cluster of %d blocks fits", cluster);
     if (!w->kernel->split && w->blocks > clusters * cluster) w->blocks = clusters * cluster;
@@ -192,9 +199,10 @@ status prepare(const prepare_context *context, const network *net, work *w)
     TRY(find_encoders(&made.encode));
     const void *kernel = k.split ? reinterpret_cast<const void *>(k.split)
                                  : reinterpret_cast<const void *>(k.kernel);
-    TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
+    const cuda_device *device = static_cast<const cuda_device *>(context->device);
+    TRY(cuda_allow_shared_memory(device, kernel));
     TRY(cuda_prefer_shared_memory(kernel));
-    TRY(fit_blocks(kernel, &made.way));
+    TRY(fit_blocks(device, kernel, &made.way));
     TRY(pack_weights(context, &s->as.conv, &made.arguments));
     return work_keep(w, &made, sizeof made);
 }
