@@ -214,7 +214,11 @@ sanitize() {
     step "${tool}_kernels" 300 $watch "$kernel_check" --filter "${KERNELS:-_cuda}" --skip layer
 }
 part_memcheck() { sanitize memcheck; }
-part_racecheck() { sanitize racecheck; }
+part_racecheck() {
+    sanitize racecheck
+    compute-sanitizer --tool racecheck "$checks/racecheck_case" >"$out/racecheck_case.txt" 2>&1
+    cat "$out/racecheck_case.txt"
+}
 part_initcheck() { sanitize initcheck; }
 part_synccheck() { sanitize synccheck; }
 
