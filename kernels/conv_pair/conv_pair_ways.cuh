@@ -5,7 +5,7 @@
 
 #include "kernels/conv_pair/conv_pair.cuh"
 #include "kernels/cuda/device.h"
-#include "kernels/depthwise_pointwise/block_cuda.cuh"
+#include "kernels/cuda/ways.cuh"
 
 namespace
 {
@@ -97,7 +97,7 @@ void add_ways(const conv_pair_arguments &shape, const pair_kernel &k, const cuda
             before = a.stages;
             pair_way w = {&k, blocks, a.stages, shared_bytes(a, k), 0};
             w.cost = cost_of(a, k, g.multiprocessors, bytes == half);
-            block_insert(w, ways, count);
+            keep_way(ways, count, MOST_WAYS, w);
         }
     }
 }

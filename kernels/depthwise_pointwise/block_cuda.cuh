@@ -1,5 +1,4 @@
-// What the CUDA rows of MobileNet's block have in common: which steps, the order of the 1x1 filter,
-// the choice between ways.
+// What the CUDA rows of MobileNet's block have in common: which steps, the order of the 1x1 filter.
 #ifndef POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
 #define POSENET_KERNELS_DEPTHWISE_POINTWISE_BLOCK_CUDA_CUH
 
@@ -22,17 +21,6 @@ void block_clamp(const step *s, float *low, float *high);
 enum { BLOCK_FRAGMENT_HALVES = 512 };
 void block_write_fragment(const conv_params *pointwise, int first_channel, int first_in,
                           __half *to);
-
-// Keeps the ways of least cost, in order.
-template <typename WAY, int MOST> void block_insert(const WAY &a, WAY (&ways)[MOST], int *count)
-{
-    int at = *count;
-    while (at > 0 && a.cost < ways[at - 1].cost) at--;
-    if (at == MOST) return;
-    if (*count < MOST) ++*count;
-    for (int i = *count - 1; i > at; i--) ways[i] = ways[i - 1];
-    ways[at] = a;
-}
 
 // Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
 __device__ inline unsigned clamped_halves(float first, float second, __half2 low, __half2 high)

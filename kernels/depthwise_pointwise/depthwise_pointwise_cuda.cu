@@ -2,6 +2,7 @@
 // kernels are in the .cuh beside and in block_held.cuh.
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/estimate.h"
+#include "kernels/cuda/ways.cuh"
 #include "kernels/depthwise_pointwise/block_cuda.cuh"
 #include "kernels/depthwise_pointwise/block_held.cuh"
 #include "kernels/rows.h"
@@ -142,7 +143,7 @@ int find_ways(const cuda_device &g, const network *net, const work *w, way (&way
                 a.shared_bytes = t.layout(steps, a.chunk, cluster).end;
                 if (!possible(g, s, steps, a)) continue;
                 a.cost = cost_of(g, net, w, a);
-                block_insert(a, ways, &count);
+                keep_way(ways, &count, MOST_WAYS, a);
             }
     return count;
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/ways.cuh"
 #include "kernels/depthwise_pointwise/depthwise_pointwise_stream_cuda.cuh"
 
 namespace
@@ -167,7 +168,7 @@ status find_ways(const prepare_context *context, const network *net, const work 
             a.arguments.chunks = divided(x->dims[AXIS_C], chunk);
             a.arguments.octets = divided(a.arguments.chunks == 1 ? x->dims[AXIS_C] : chunk, 8);
             a.arguments.splits = divided(a.arguments.channels, k.channels);
-            if (choose_tile(g, x->dims[AXIS_N], &a)) block_insert(a, ways, count);
+            if (choose_tile(g, x->dims[AXIS_N], &a)) keep_way(ways, count, MOST_WAYS, a);
         }
     return STATUS_OK;
 }

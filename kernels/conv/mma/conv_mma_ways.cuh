@@ -7,6 +7,7 @@
 #include "kernels/conv/mma/conv_patch_mma.cuh"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/ways.cuh"
 
 namespace
 {
@@ -47,7 +48,7 @@ const int OWN_SHARED = 1024; // at most of a kernel's own
 
 struct way {
     int tile, split;
-    double clocks; // expected
+    double cost; // clocks
 };
 
 // What the ways depend on of a device.
@@ -172,15 +173,6 @@ double expected_clocks(const tile_kind &tile, const conv_mma_arguments &a, const
            (a.split > 1 ? 900 + 40 * a.split : 0);
 }
 
-// Puts a way among the best MOST_WAYS, best first.
-void keep_way(way *ways, int *count, const way &w)
-{
-    int at = *count < MOST_WAYS ? (*count)++ : MOST_WAYS;
-    for (; at > 0 && ways[at - 1].clocks > w.clocks; at--)
-        if (at < MOST_WAYS) ways[at] = ways[at - 1];
-    if (at < MOST_WAYS) ways[at] = w;
-}
-
 // The best MOST_WAYS ways into `out`, best first; how many.
 int list_ways(const mma_device &device, const network *net, const step *s, way *out)
 {
@@ -190,8 +182,8 @@ int list_ways(const mma_device &device, const network *net, const step *s, way *
         for (int split : splits) {
             set_way(&a, tiles[t], split);
             if (!is_possible(tiles[t], a, device)) continue;
-            keep_way(out, &count,
-                     {static_cast<int>(t), split, expected_clocks(tiles[t], a, device)});
+            way w = {static_cast<int>(t), split, expected_clocks(tiles[t], a, device)};
+            keep_way(out, &count, MOST_WAYS, w);
         }
     }
     return count;

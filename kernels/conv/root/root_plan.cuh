@@ -9,6 +9,7 @@
 #include "kernels/conv/root/root.cuh"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/ways.cuh"
 
 typedef void (*root_entry)(root_arguments);
 
@@ -137,28 +138,26 @@ static const root_size root_sizes[2][6] = {{{8, 16}, {4, 16}, {10, 13}, {16, 16}
                                            {{5, 7}, {5, 5}, {4, 8}, {8, 8}, {8, 16}, {5, 13}}};
 enum { ROOT_SIZES = 6 };
 
+struct root_way {
+    root_tile tile;
+    double cost; // root_cycles
+};
+
 // The tiles that fit, the most promising first; how many.
 template <bool POOL>
 int root_rank(const network *net, const work *w, const cuda_device *gpu,
-              root_tile ranked[ROOT_SIZES])
+              root_way ranked[ROOT_SIZES])
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
-    double cycles[ROOT_SIZES];
     int count = 0;
     for (const root_size &size : root_sizes[POOL]) {
         root_tile tile = root_tile_of<POOL>(p, size.height, size.width);
         const size_t fixed = ROOT_MOST_CHANNELS * sizeof(float);
         if (root_shared_bytes(&tile) + fixed > static_cast<size_t>(gpu->block_shared_bytes))
             continue;
-        double expected = root_cycles(p, y, &tile, gpu);
-        int at = count++;
-        for (; at > 0 && cycles[at - 1] > expected; at--) {
-            cycles[at] = cycles[at - 1];
-            ranked[at] = ranked[at - 1];
-        }
-        cycles[at] = expected;
-        ranked[at] = tile;
+        root_way made = {tile, root_cycles(p, y, &tile, gpu)};
+        keep_way(ranked, &count, ROOT_SIZES, made);
     }
     return count;
 }
@@ -166,7 +165,7 @@ int root_rank(const network *net, const work *w, const cuda_device *gpu,
 template <bool POOL>
 int root_variants(const prepare_context *context, const network *net, const work *w)
 {
-    root_tile ranked[ROOT_SIZES];
+    root_way ranked[ROOT_SIZES];
     return root_rank<POOL>(net, w, static_cast<const cuda_device *>(context->device), ranked);
 }
 
@@ -216,14 +215,14 @@ status root_prepare(const prepare_context *context, const network *net, work *w)
     const conv_params *p = &net->steps[w->first].as.conv;
     const tensor *y = &net->tensors[net->steps[w->first + w->count - 1].output];
     const cuda_device *gpu = static_cast<const cuda_device *>(context->device);
-    root_tile ranked[ROOT_SIZES];
+    root_way ranked[ROOT_SIZES];
     int count = root_rank<POOL>(net, w, gpu, ranked);
     if (w->variant >= count)
         return fail(STATUS_UNSUPPORTED, "%s: this GPU fits %d tiles, not %d", w->row->name, count,
                     w->variant + 1);
     root_state made = {};
     made.kernel = root_entry_of<POOL>(p);
-    made.tile = ranked[w->variant];
+    made.tile = ranked[w->variant].tile;
     made.shared_bytes = root_shared_bytes(&made.tile);
     TRY(root_count_blocks(&made, gpu, root_tile_count(y, &made.tile)));
     TRY(root_pack(context, p, &made));
