@@ -3,17 +3,18 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm targets repeat slots roofline network frame  in turn, what the README answers first; autotune is
-# a part of its own (torch.compile's autotuning takes minutes a network). Each can be named alone. A record that is there
-# already is not made again, so a run that was cut short goes on where it stopped when it is started again.
+# cuda is the parts  warm targets repeat slots roofline  in turn, ten minutes. More rows of the tables are the parts
+# network and frame, eight minutes; autotune is another one (torch.compile's autotuning takes minutes a network). Each
+# can be named alone. A record that is there already is not made again, so a run that was cut short goes on where it
+# stopped when it is started again.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
 # bench/results/DATE-COMMIT). POSENET_PYTHON runs the rivals. What runtimes compile or tune once is kept in
 # POSENET_BENCH_CACHE (default: a folder in the cache folder). POSENET_SECONDS ends it: what would begin later is left out.
 # A record takes about POSENET_ROW_SECONDS (100) at most: rivals that are not open by then are left out and three rounds
 # are enough; one that is silent for half of it is out (twice of it: the record is given up).
-# The cpu part takes about four minutes on two cores that do nothing else, cuda fifteen; a machine that does
-# something else makes every figure worthless, and the records say how busy it was.
+# The cpu part takes about four minutes on two cores that do nothing else; a machine that does something else
+# makes every figure worthless, and the records say how busy it was.
 set -u
 began=$(date +%s)
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -251,8 +252,6 @@ part_cuda() {
     part_repeat
     part_slots
     part_roofline
-    part_network
-    part_frame
 }
 
 [ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu cuda; }

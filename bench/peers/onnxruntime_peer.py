@@ -96,7 +96,7 @@ class OnnxRuntime:
         if case["precision"] != "fp32" and not self.cuda:
             raise ValueError("the CPU provider computes in fp32 only")
         self.options = ort.SessionOptions()
-        self.options.log_severity_level = 3
+        self.options.log_severity_level = 4  # an option that does not fit raises; its pages of warnings help nobody
         self.options.intra_op_num_threads = case["threads"]
         self.options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if not self.cuda:
