@@ -1,8 +1,7 @@
 // MobileNet's block for large maps: weights and launch. The kernel is in the .cuh beside, the
 // choice of tiles in stream_ways.cuh.
-#include <cudaTypedefs.h>
-
 #include "kernels/cuda/estimate.h"
+#include "kernels/cuda/tensor_map.cuh"
 #include "kernels/depthwise_pointwise/stream_ways.cuh"
 #include "kernels/rows.h"
 
@@ -85,24 +84,13 @@ status pack_weights(const prepare_context *context, const step *s, stream_argume
 
 // ---- prepare and run ---------------------------------------------------------------------------
 
-status find_encoder(PFN_cuTensorMapEncodeTiled_v12000 *encode)
-{
-    void *found = nullptr;
-    cudaDriverEntryPointQueryResult result;
-    TRY(cuda_check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000,
-                                                    cudaEnableDefault, &result),
-                   "asking the driver for tensor maps"));
-    if (result != cudaDriverEntryPointSuccess || !found)
-        return fail(STATUS_UNSUPPORTED, "the driver has no tensor maps");
-    *encode = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(found);
-    return STATUS_OK;
-}
-
 status prepare_way(const prepare_context *context, const network *net, work *w, const way &chosen)
 {
     stream_state made = {chosen.arguments, chosen.kernel, chosen.blocks, chosen.shared_bytes,
                          nullptr};
-    TRY(find_encoder(&made.encode));
+    void *encode;
+    TRY(cuda_driver_function("cuTensorMapEncodeTiled", 12000, &encode));
+    made.encode = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(encode);
     const void *kernel = reinterpret_cast<const void *>(chosen.kernel->kernel);
     TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
     TRY(cuda_prefer_shared_memory(kernel));
@@ -134,14 +122,13 @@ status map_windows(const stream_state *state, const network *net, const step *s,
                                static_cast<cuuint32_t>(a.window_width),
                                static_cast<cuuint32_t>(a.window_height), 1};
     const cuuint32_t steps[4] = {1, 1, 1, 1};
-    CUresult error =
-        state->encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, tensor_at(net, s->inputs[0], r),
-                      sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                      a.chunk == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
-                      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-    if (error == CUDA_SUCCESS) return STATUS_OK;
-    return fail(STATUS_DEVICE, "%s: the driver makes no tensor map: error %d", s->nodes,
-                static_cast<int>(error));
+    const int row_bytes = a.chunk * static_cast<int>(sizeof(__half));
+    return map_made(state->encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4,
+                                  tensor_at(net, s->inputs[0], r), sizes, strides, box, steps,
+                                  CU_TENSOR_MAP_INTERLEAVE_NONE, map_permuted(row_bytes),
+                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                                  CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+                    s);
 }
 
 status enqueue(const work *w, const network *net, const run *r)

@@ -1,12 +1,10 @@
 // How the copy engine finds the tensors of conv_tma.cuh: which convolutions its maps can express,
-// and the maps, made anew for every launch since they hold addresses.
+// and the maps.
 #ifndef POSENET_KERNELS_CONV_TMA_TMA_MAPS_CUH
 #define POSENET_KERNELS_CONV_TMA_TMA_MAPS_CUH
 
-#include <cudaTypedefs.h>
-
 #include "kernels/conv/tma/tma_tile.cuh"
-#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/tensor_map.cuh"
 
 namespace
 {
@@ -50,13 +48,6 @@ bool fits_windows(const conv_params *p, const tensor *x, const tensor *y)
     return true;
 }
 
-status map_made(CUresult error, const step *s)
-{
-    if (error == CUDA_SUCCESS) return STATUS_OK;
-    return fail(STATUS_DEVICE, "%s: the driver makes no tensor map: error %d", s->nodes,
-                static_cast<int>(error));
-}
-
 // Rows of `channels` halves; the box: `box_channels` of `box_rows` rows, its pieces permuted as
 // products and panels have them.
 status map_rows(const tma_encoders &encode, const step *s, void *at, int channels, int rows,
@@ -67,11 +58,9 @@ status map_rows(const tma_encoders &encode, const step *s, void *at, int channel
     const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_channels),
                                static_cast<cuuint32_t>(box_rows)};
     const cuuint32_t steps[2] = {1, 1};
-    CUtensorMapSwizzle turn = box_channels == 64   ? CU_TENSOR_MAP_SWIZZLE_128B
-                              : box_channels == 32 ? CU_TENSOR_MAP_SWIZZLE_64B
-                                                   : CU_TENSOR_MAP_SWIZZLE_32B;
+    const int row_bytes = box_channels * static_cast<int>(sizeof(__half));
     return map_made(encode.rows(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 2, at, sizes, &stride, box,
-                                steps, CU_TENSOR_MAP_INTERLEAVE_NONE, turn,
+                                steps, CU_TENSOR_MAP_INTERLEAVE_NONE, map_permuted(row_bytes),
                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
                     s);
