@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/tune/cache.h"
-#include "engine/tune/ways.h"
+#include "engine/tune/stage.h"
 
 /* Seconds from the start after which what is known so far decides; and what a phase has in any
  * case, whatever the ones before it took. */
@@ -55,7 +55,7 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
 static void leave(tuner *t)
 {
     device *d = t->request.device;
-    tune_leave_stage(t);
+    stage_close(t);
     if (t->picture) d->calls->release_pinned(d, t->picture);
     free(t->sites);
     free(t->ways);

@@ -1,7 +1,8 @@
 /* The tuner: which rows, in which of their ways, compute a network fastest on this device.
  *
  *   ways.c    what there is to choose from: sites, and the ways to compute each
- *   stage.c   every way tried once on values of a real frame, and checked
+ *   stage.c   a plan of plain rows that keeps the values of a real frame
+ *   try.c     every way tried once on the stage, and checked
  *   rounds.c  ways timed in the place where they would stand, many at once
  *   covers.c  the cheapest cover by what was measured, and covers with one way forced
  *   whole.c   the cheapest cover's runners-up in the whole network

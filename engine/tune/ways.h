@@ -51,7 +51,7 @@ typedef struct tuner {
     void *picture;   /* pinned */
     double deadline; /* of tune_now: when the phase under way stops looking further */
 
-    /* The stage: a plan of plain rows whose tensors all hold the values of one frame. */
+    /* The stage; see stage.h. */
     plan *stage;
     slot *slot;
     void *want, *poison; /* device memory, as long as the longest run of outputs, and tensor */
@@ -70,9 +70,6 @@ status tune_list_ways(tuner *t) STATUS_MUST_CHECK;
 /* Tries the ways as long as there is time, in their rows' order: state, alone_us. However late it
  * is, what the rows' estimates choose is tried, and the plain rows, so that some cover is fit. */
 status tune_try_ways(tuner *t) STATUS_MUST_CHECK;
-
-/* Gives back what trying left. */
-void tune_leave_stage(tuner *t);
 
 /* Times what is fit in the network: us. */
 status tune_time_ways(tuner *t) STATUS_MUST_CHECK;
