@@ -21,9 +21,9 @@
 #include "kernels/depthwise_pointwise/stream_depthwise.cuh"
 #include "kernels/depthwise_pointwise/stream_tile.cuh"
 
-// ---- copies: one thread, which has them in shared memory for want of registers
-// ------------------------------------------------------------------------
+// ---- copies ------------------------------------------------------------------------------------
 
+// Of one thread, which has them in shared memory for want of registers.
 struct stream_copies {
     unsigned shared;         // address
     int first_block, blocks; // of 32 channels
