@@ -91,18 +91,12 @@ struct lines_writer {
     unsigned inside; // a bit a pixel
     __half2 low, high;
 
-    // Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
-    __device__ unsigned clamped(float first, float second) const
-    {
-        __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
-        return *reinterpret_cast<unsigned *>(&pair);
-    }
-
     __device__ void next(const lines_vector (&sums)[LINES_ACROSS])
     {
 #pragma unroll
         for (int i = 0; i < LINES_ACROSS; i++) {
-            uint2 out = {clamped(sums[i][0], sums[i][1]), clamped(sums[i][2], sums[i][3])};
+            uint2 out = {clamped_halves(sums[i][0], sums[i][1], low, high),
+                         clamped_halves(sums[i][2], sums[i][3], low, high)};
             if (inside >> i & 1) *reinterpret_cast<uint2 *>(y + (at + i * apart)) = out;
         }
         at += down;

@@ -14,6 +14,7 @@
 #define POSENET_KERNELS_CONV_PAIR_CONV_PAIR_CUH
 
 #include "kernels/conv_pair/pair_units.cuh"
+#include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
@@ -50,12 +51,6 @@ __device__ void pair_settle(float (&sums)[T::PIXELS / 8][4], pair_units<T> &unit
 #pragma unroll
         for (int l = 0; l < 4; l++) settle(sums[j][l]);
     units.leave();
-}
-
-__device__ inline float pair_clamp(float v, float low, float high)
-{
-    v = v < low ? low : v;
-    return v > high ? high : v;
 }
 
 // Where the 16-byte piece of a pixel's channels lies in a plane.
@@ -125,8 +120,8 @@ __device__ void pair_finish_y(const conv_pair_arguments &a, const float (&sums)[
             float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&words[m]));
             const float *two = &sums[j + m / 2][m % 2 * 2];
             __half2 out =
-                __floats2half2_rn(pair_clamp(two[0] + bias[m % 2] + more.x, a.low[0], a.high[0]),
-                                  pair_clamp(two[1] + bias[m % 2] + more.y, a.low[0], a.high[0]));
+                __floats2half2_rn(clamped(two[0] + bias[m % 2] + more.x, a.low[0], a.high[0]),
+                                  clamped(two[1] + bias[m % 2] + more.y, a.low[0], a.high[0]));
             words[m] = *reinterpret_cast<const unsigned *>(&out);
         }
         store_matrices_turned(at, words);
@@ -204,9 +199,8 @@ __device__ void pair_finish_z(const conv_pair_arguments &a, unsigned sums, unsig
 #pragma unroll
         for (int p = 0; p < 2; p++) {
             if (pixel + p >= a.pixels) continue;
-            __half2 out =
-                __floats2half2_rn(pair_clamp(values[p] + first, a.low[1], a.high[1]),
-                                  pair_clamp(values[p + 2] + second, a.low[1], a.high[1]));
+            __half2 out = __floats2half2_rn(clamped(values[p] + first, a.low[1], a.high[1]),
+                                            clamped(values[p + 2] + second, a.low[1], a.high[1]));
             *reinterpret_cast<__half2 *>(a.z + static_cast<int64_t>(pixel + p) * a.outs + channel) =
                 out;
         }

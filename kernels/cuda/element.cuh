@@ -46,6 +46,27 @@ template <> __device__ inline __half from_float<__half>(float value)
     return __float2half_rn(value);
 }
 
+// NaN stays NaN.
+__device__ static inline float clamped(float x, float low, float high)
+{
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
+__device__ static inline __half2 clamped(__half2 two, __half2 low, __half2 high)
+{
+    return __hmin2_nan(__hmax2_nan(two, low), high);
+}
+
+// Two results as they are stored. Rounding keeps order, so clamping after it gives the same as
+// before it.
+__device__ static inline unsigned clamped_halves(float first, float second, __half2 low,
+                                                 __half2 high)
+{
+    __half2 two = clamped(__floats2half2_rn(first, second), low, high);
+    return *reinterpret_cast<unsigned *>(&two);
+}
+
 __device__ static inline float activate(const activation &act, float x)
 {
     if (act.kind == ACTIVATION_SIGMOID) return decode_sigmoid(x);

@@ -22,11 +22,4 @@ enum { BLOCK_FRAGMENT_HALVES = 512 };
 void block_write_fragment(const conv_params *pointwise, int first_channel, int first_in,
                           __half *to);
 
-// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
-__device__ inline unsigned clamped_halves(float first, float second, __half2 low, __half2 high)
-{
-    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
-    return *reinterpret_cast<unsigned *>(&pair);
-}
-
 #endif

@@ -162,7 +162,7 @@ __device__ inline uint4 depthwise_results(const depthwise_sums &sums, const dept
     for (int pair = 0; pair < 4; pair++) {
         const float *s = &sums[pair][WHICH * 2];
         __half2 scaled = __hmul2(__floats2half2_rn(s[0], s[1]), unit.value[pair]);
-        out.value[pair] = __hmin2_nan(__hmax2_nan(scaled, low), high);
+        out.value[pair] = clamped(scaled, low, high);
     }
     return *reinterpret_cast<uint4 *>(&out);
 }

@@ -55,11 +55,8 @@ __device__ inline void activate_vectors(const activation &act, float (&values)[C
 {
     if (act.kind == ACTIVATION_CLAMP) {
 #pragma unroll
-        for (int i = 0; i < COUNT * 8; i++) {
-            float v = values[i / 8][i % 8];
-            v = v < act.low ? act.low : v;
-            values[i / 8][i % 8] = v > act.high ? act.high : v;
-        }
+        for (int i = 0; i < COUNT * 8; i++)
+            values[i / 8][i % 8] = clamped(values[i / 8][i % 8], act.low, act.high);
     } else if (act.kind == ACTIVATION_SIGMOID) {
 #pragma unroll
         for (int i = 0; i < COUNT * 8; i++)

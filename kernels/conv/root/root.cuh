@@ -119,9 +119,9 @@ __device__ void root_convolve(const root_arguments &a, const unsigned (&filter)[
             __half2 *to = results + (first + lane / 4 + i * 8) * a.tile.result_pitch;
 #pragma unroll
             for (int f = 0; f < S::FRAGMENTS; f++) {
-                // Rounding keeps order, so clamping after it gives the same. NaN stays NaN.
+                // Rounding keeps order, so clamping after it gives the same.
                 __half2 pair = __floats2half2_rn(sums[f][i * 2], sums[f][i * 2 + 1]);
-                pair = __hmin2_nan(__hmax2_nan(pair, low), high);
+                pair = clamped(pair, low, high);
                 to[(first_channel + f * 8) / 2] = outside[i] ? lowest_half2() : pair;
             }
         }
