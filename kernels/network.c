@@ -1,5 +1,7 @@
-/* What operations are called, and how much work a step is. */
+/* What operations are called, what ends a step, and how much work it is. */
 #include "kernels/network.h"
+
+#include <math.h>
 
 const char *op_name(op o)
 {
@@ -31,6 +33,13 @@ activation *step_activation(const step *s)
     case OP_ACTIVATE: return (activation *)&s->as.act;
     default: return NULL;
     }
+}
+
+int activation_limits(const activation *act, float *low, float *high)
+{
+    *low = act->kind == ACTIVATION_CLAMP ? act->low : -INFINITY;
+    *high = act->kind == ACTIVATION_CLAMP ? act->high : INFINITY;
+    return act->kind == ACTIVATION_CLAMP || act->kind == ACTIVATION_NONE;
 }
 
 static int64_t window(const int kernel[2])

@@ -222,6 +222,9 @@ const char *op_name(op o);
  * to only where the step may be. */
 activation *step_activation(const step *s);
 
+/* The activation as a clamp, without one from -inf to +inf; 0 if it is something else. */
+int activation_limits(const activation *act, float *low, float *high);
+
 /* Floating-point operations of a step (a multiply-add counts 2), and bytes it must at least move
  * (inputs, weights and output once each). For inspect, profile and the roofline. */
 int64_t step_flops(const network *net, const step *s);

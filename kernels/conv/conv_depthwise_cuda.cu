@@ -11,8 +11,6 @@
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
-#include <math.h>
-
 namespace
 {
 
@@ -134,8 +132,7 @@ lines_arguments lines_of(const conv_arguments &c)
         a.dilation[i] = c.dilation[i];
         a.pads[i] = c.pads[i];
     }
-    a.low = c.act.kind == ACTIVATION_CLAMP ? c.act.low : -INFINITY;
-    a.high = c.act.kind == ACTIVATION_CLAMP ? c.act.high : INFINITY;
+    activation_limits(&c.act, &a.low, &a.high);
     return a;
 }
 

@@ -2,8 +2,6 @@
 // the next, as one launch (conv_pair.cuh); between them there may be the pooling that thins out the
 // next unit's shortcut. All outputs are written, since shortcuts read them.
 
-#include <math.h>
-
 #include "kernels/conv/conv.h"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/conv_pair/conv_pair_ways.cuh"
@@ -72,12 +70,6 @@ int covers(const network *net, int first, precision)
 
 // ---- ways --------------------------------------------------------------------------------------
 
-void set_clamp(const activation &act, float *low, float *high)
-{
-    *low = act.kind == ACTIVATION_CLAMP ? act.low : -INFINITY;
-    *high = act.kind == ACTIVATION_CLAMP ? act.high : INFINITY;
-}
-
 conv_pair_arguments shape_of(const network *net, const work *w)
 {
     const step *s = &net->steps[w->first], *last = s + w->count - 1;
@@ -91,8 +83,8 @@ conv_pair_arguments shape_of(const network *net, const work *w)
     a.outs = last->as.conv.out_channels;
     a.filter_rows[0] = divided(a.middle, 128) * 128;
     a.filter_rows[1] = divided(a.outs, 128) * 128;
-    set_clamp(s->as.conv.act, &a.low[0], &a.high[0]);
-    set_clamp(last->as.conv.act, &a.low[1], &a.high[1]);
+    activation_limits(&s->as.conv.act, &a.low[0], &a.high[0]);
+    activation_limits(&last->as.conv.act, &a.low[1], &a.high[1]);
     if (w->count == 3) {
         const tensor *pooled = &net->tensors[s[1].output];
         a.pooled_height = pooled->dims[AXIS_H];

@@ -27,7 +27,7 @@ int block_covers(const network *net, int first, precision precision)
         return 0;
     if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
     return net->tensors[s->inputs[0]].type == TYPE_FP32 &&
-                   gemm_limits(&s->as.conv.act, &low, &high) &&
+                   activation_limits(&s->as.conv.act, &low, &high) &&
                    conv_gemm_covers(net, first + 1, precision)
                ? STEPS
                : 0;
@@ -49,7 +49,7 @@ static status make_state(const gemm_kernels *kernels, const prepare_context *con
                                    .stride = {p->stride[0], p->stride[1]},
                                    .dilation = {p->dilation[0], p->dilation[1]},
                                    .pads = {p->pads[0], p->pads[1]}};
-    gemm_limits(&p->act, &state->first.low, &state->first.high);
+    activation_limits(&p->act, &state->first.low, &state->first.high);
     return gemm_pack_depthwise(context, p, &state->first.filter);
 }
 

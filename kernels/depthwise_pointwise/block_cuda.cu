@@ -11,7 +11,8 @@ namespace
 
 bool is_clamp(const activation &act)
 {
-    return act.kind == ACTIVATION_NONE || act.kind == ACTIVATION_CLAMP;
+    float low, high;
+    return activation_limits(&act, &low, &high);
 }
 
 bool is_half(const network *net, const step *s)
@@ -49,13 +50,6 @@ int block_steps(const network *net, int first)
                    cuda_countable(net, next)
                ? steps
                : 0;
-}
-
-void block_clamp(const step *s, float *low, float *high)
-{
-    const activation *act = &s->as.conv.act;
-    *low = act->kind == ACTIVATION_CLAMP ? act->low : -INFINITY;
-    *high = act->kind == ACTIVATION_CLAMP ? act->high : INFINITY;
 }
 
 // Lane l, q = l % 4 and g = l / 4, has rows 2q, 2q + 1, 2q + 8 and 2q + 9 of column g of four

@@ -13,9 +13,6 @@
 // and channels that are multiples of 8; else 0. The second may add a residual.
 int block_steps(const network *net, int first);
 
-// The clamp after a convolution that block_steps found.
-void block_clamp(const step *s, float *low, float *high);
-
 // Halves of the 1x1 filter for 32 channels and 16 inputs from `first_channel` and `first_in` on, in
 // the order of four matrix products' fragments; `to` has BLOCK_FRAGMENT_HALVES zeros.
 enum { BLOCK_FRAGMENT_HALVES = 512 };

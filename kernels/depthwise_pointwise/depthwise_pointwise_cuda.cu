@@ -133,7 +133,7 @@ block_arguments arguments_of(const work *w, const network *net, const run *r)
         a.stride[i] = p->stride[i];
         a.dilation[i] = p->dilation[i];
         a.pads[i] = p->pads[i];
-        block_clamp(&s[i], &a.low[i], &a.high[i]);
+        activation_limits(&s[i].as.conv.act, &a.low[i], &a.high[i]);
     }
     a.steps = steps_of(&next->as.conv);
     a.chunk = state->chunk;

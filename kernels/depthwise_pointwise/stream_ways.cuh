@@ -50,7 +50,7 @@ stream_arguments shape_of(const network *net, const work *w)
     a.dilation = p->dilation[0];
     for (int i = 0; i < 2; i++) {
         a.pads[i] = p->pads[i];
-        block_clamp(&s[i], &a.low[i], &a.high[i]);
+        activation_limits(&s[i].as.conv.act, &a.low[i], &a.high[i]);
     }
     return a;
 }

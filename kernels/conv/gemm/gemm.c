@@ -1,8 +1,6 @@
 /* Plans of products, their packed filters, and the loop over chunks and threads. */
 #include "kernels/conv/gemm/gemm.h"
 
-#include <math.h>
-
 #include "kernels/threads.h"
 
 /* Rows worth a thread; what is gathered at a time before it is staged: a few lines of the picture,
@@ -50,7 +48,7 @@ status gemm_plan_make(const prepare_context *context, const gemm_kernels *kernel
                    .pixels = y->dims[AXIS_N] * y->dims[AXIS_H] * y->dims[AXIS_W],
                    .depth = p->kernel[0] * p->kernel[1] * p->in_channels,
                    .columns = p->out_channels};
-    gemm_limits(&p->act, &g.low, &g.high);
+    activation_limits(&p->act, &g.low, &g.high);
     int shares = (g.pixels + SMALLEST_SHARE - 1) / SMALLEST_SHARE;
     g.threads = threads_resolve(context->threads);
     if (g.threads > shares) g.threads = shares;
@@ -148,11 +146,4 @@ status gemm_pack_depthwise(const prepare_context *context, const conv_params *p,
                  (void *)(uintptr_t)p, &packed));
     *filter = packed;
     return STATUS_OK;
-}
-
-int gemm_limits(const activation *act, float *low, float *high)
-{
-    *low = act->kind == ACTIVATION_CLAMP ? act->low : -INFINITY;
-    *high = act->kind == ACTIVATION_CLAMP ? act->high : INFINITY;
-    return act->kind == ACTIVATION_CLAMP || act->kind == ACTIVATION_NONE;
 }

@@ -103,9 +103,6 @@ void gemm_compute(const gemm_run *r);
 status gemm_pack_depthwise(const prepare_context *context, const conv_params *p,
                            const float **filter) STATUS_MUST_CHECK;
 
-/* The activation as limits; 0 if it is no clamp. */
-int gemm_limits(const activation *act, float *low, float *high);
-
 static inline int gemm_vectors(int columns)
 {
     return (columns + GEMM_LANES - 1) / GEMM_LANES;

@@ -4,8 +4,6 @@
 #ifndef POSENET_KERNELS_CONV_ROOT_ROOT_PLAN_CUH
 #define POSENET_KERNELS_CONV_ROOT_ROOT_PLAN_CUH
 
-#include <math.h>
-
 #include "kernels/conv/root/root.cuh"
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/device.h"
@@ -254,9 +252,7 @@ template <bool POOL> status root_enqueue(const work *w, const network *net, cons
         a.pads[i] = p->pads[i];
         a.pool_pads[i] = POOL ? last->as.pool.pads[i] : 0;
     }
-    bool clamped = p->act.kind == ACTIVATION_CLAMP;
-    a.low = clamped ? p->act.low : -INFINITY;
-    a.high = clamped ? p->act.high : INFINITY;
+    activation_limits(&p->act, &a.low, &a.high);
     a.tile = s->tile;
     a.tiles_down = divided(a.out_height, a.tile.height);
     a.tiles_across = divided(a.out_width, a.tile.width);
