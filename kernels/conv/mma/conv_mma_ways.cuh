@@ -12,7 +12,7 @@
 namespace
 {
 
-enum kernel_kind { KERNEL_ROWS, KERNEL_PATCH }; // conv_mma.cuh, ...
+enum kernel_kind { KERNEL_ROWS, KERNEL_PATCH }; // of conv_mma.cuh, of conv_patch_mma.cuh
 
 struct tile_kind {
     int pixels, channels, stages, threads, x_bytes, filter_bytes; // bytes of a stage

@@ -46,7 +46,6 @@ template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int STAGES_> stru
     static constexpr int DOWN = CHANNELS / COLUMNS / 16; // and 16-channel ones
     static constexpr int X_BYTES = PIXELS * MMA_STEP * 2, FILTER_BYTES = CHANNELS * MMA_STEP * 2;
     static constexpr int STAGE_BYTES = X_BYTES + FILTER_BYTES;
-    static constexpr int SUM_BYTES = PIXELS * CHANNELS * 4;
     static constexpr int VECTORS = CHANNELS / 8; // of a row of y
     // y's vectors of a thread, when the block finishes the tile alone
     static constexpr int HELD = PIXELS * VECTORS / THREADS;
@@ -57,7 +56,7 @@ template <int PIXELS_, int CHANNELS_, int ROWS_, int COLUMNS_, int STAGES_> stru
 // as far as the tile has so many. Blocks along x: tile after tile of all pixels, each `split`
 // times; along y: CHANNELS each.
 template <typename T> struct mma_share {
-    int tile, number; // of the share
+    int tile, number; // along x; among the blocks that share it
     int first_pixel, first_channel;
     int first, count; // steps of k
     int stages;       // of conv_mma's ring: no more than any share has steps
