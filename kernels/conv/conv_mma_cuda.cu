@@ -21,8 +21,7 @@ int covers(const network *net, int first, precision)
     if (!conv_cuda_covers(net, first)) return 0;
     const step *s = &net->steps[first];
     const conv_params *p = &s->as.conv;
-    for (int i = 0; i < s->input_count; i++)
-        if (net->tensors[s->inputs[i]].type != TYPE_FP16) return 0;
+    if (!cuda_reads_halves(net, s)) return 0;
     const int far = 1 << 20; // places of a window are counted in int
     for (int i = 0; i < 2; i++)
         if (p->kernel[i] > 64 || p->dilation[i] > far / 64 || p->pads[i] > far) return 0;

@@ -21,11 +21,8 @@ struct plan {
 
 bool is_half(const network *net, const step *s)
 {
-    for (int i = 0; i < s->input_count; i++) {
-        const tensor *t = &net->tensors[s->inputs[i]];
-        if (t->constant || t->type != TYPE_FP16) return false;
-    }
-    return net->tensors[s->output].type == TYPE_FP16 && cuda_countable(net, s);
+    return cuda_reads_halves(net, s) && net->tensors[s->output].type == TYPE_FP16 &&
+           cuda_countable(net, s);
 }
 
 bool is_pointwise(const network *net, const step *s)

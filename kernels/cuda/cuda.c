@@ -166,3 +166,12 @@ int cuda_countable(const network *net, const step *s)
     }
     return s->output < 0 || tensor_count(&net->tensors[s->output]) <= most;
 }
+
+int cuda_reads_halves(const network *net, const step *s)
+{
+    for (int i = 0; i < s->input_count; i++) {
+        const tensor *t = &net->tensors[s->inputs[i]];
+        if (t->constant || t->type != TYPE_FP16) return 0;
+    }
+    return 1;
+}

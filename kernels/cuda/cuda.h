@@ -72,6 +72,10 @@ cuda_view cuda_tensor(const network *net, const run *r, int number);
  * end, in a tile or a window that sticks out, are still counted. */
 int cuda_countable(const network *net, const step *s);
 
+/* 1 if every operand of the step is computed, not a constant, and fp16; its output may be either.
+ */
+int cuda_reads_halves(const network *net, const step *s);
+
 /* A grid's second and third dimension have at most so many blocks. Rows whose tiles of channels, of
  * 32 at the least, lie along one take so many channels. */
 enum { CUDA_MOST_BLOCKS = 65535, CUDA_MOST_CHANNELS = 1 << 20 };

@@ -17,11 +17,8 @@ bool is_clamp(const activation &act)
 
 bool is_half(const network *net, const step *s)
 {
-    for (int i = 0; i < s->input_count; i++) {
-        const tensor *t = &net->tensors[s->inputs[i]];
-        if (t->constant || t->type != TYPE_FP16) return false;
-    }
-    return net->tensors[s->output].type == TYPE_FP16;
+    return cuda_reads_halves(net, s) && net->tensors[s->output].type == TYPE_FP16 &&
+           cuda_countable(net, s);
 }
 
 bool is_depthwise(const step *s)
@@ -46,10 +43,7 @@ int block_steps(const network *net, int first)
     const step *s = &net->steps[first], *next = s + 1;
     if (!is_depthwise(s) || !is_pointwise(next) || next->inputs[0] != s->output) return 0;
     if (next->input_count > 1 && next->inputs[1] == s->output) return 0;
-    return is_half(net, s) && is_half(net, next) && cuda_countable(net, s) &&
-                   cuda_countable(net, next)
-               ? steps
-               : 0;
+    return is_half(net, s) && is_half(net, next) ? steps : 0;
 }
 
 // Lane l, q = l % 4 and g = l / 4, has rows 2q, 2q + 1, 2q + 8 and 2q + 9 of column g of four
