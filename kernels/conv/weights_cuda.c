@@ -82,7 +82,8 @@ typedef size_t (*place_rule)(size_t channel, size_t k, size_t channels, size_t d
 static inline void write_places(const conv_params *p, uint16_t *to, place_rule place)
 {
     size_t taps = (size_t)p->kernel[0] * (size_t)p->kernel[1], ins = (size_t)p->in_channels;
-    size_t depth = rounded(taps * ins, 64), channels = rounded((size_t)p->out_channels, 128);
+    size_t depth = rounded(taps * ins, CONV_CUDA_STEP),
+           channels = rounded((size_t)p->out_channels, CONV_CUDA_ROWS);
     const float *from = p->filter;
     for (size_t channel = 0; channel < (size_t)p->out_channels; channel++)
         for (size_t in = 0; in < ins; in++)
@@ -106,7 +107,7 @@ static void write_fragments(const void *user, void *host, size_t bytes)
 static size_t padded_count(const conv_params *p)
 {
     size_t k = (size_t)p->kernel[0] * (size_t)p->kernel[1] * (size_t)p->in_channels;
-    return rounded((size_t)p->out_channels, 128) * rounded(k, 64);
+    return rounded((size_t)p->out_channels, CONV_CUDA_ROWS) * rounded(k, CONV_CUDA_STEP);
 }
 
 status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p, void **out)

@@ -19,8 +19,11 @@ int conv_cuda_covers_plain(const network *net, int first);
 status conv_cuda_prepare(const prepare_context *context, const network *net,
                          work *w) STATUS_MUST_CHECK;
 
+/* Packed filters have zeros up to multiples of these: k, and output channels. */
+enum { CONV_CUDA_STEP = 64, CONV_CUDA_ROWS = 128 };
+
 /* The filter as fp16 matrix fragments (kernels/cuda/mma.cuh): k = (kernel y, kernel x, input
- * channel), padded with zeros to steps of 64, channels to 128;
+ * channel), padded as said;
  * [channel / 16][k / 16][lane][8 halves: b0, b1 of 8 channels, b0, b1 of the next 8]. */
 status conv_cuda_pack_fragments(const prepare_context *context, const conv_params *p,
                                 void **out) STATUS_MUST_CHECK;

@@ -78,8 +78,8 @@ conv_pair_arguments shape_of(const network *net, const work *w)
     a.ins = s->as.conv.in_channels;
     a.middle = s->as.conv.out_channels;
     a.outs = last->as.conv.out_channels;
-    a.filter_rows[0] = divided(a.middle, 128) * 128;
-    a.filter_rows[1] = divided(a.outs, 128) * 128;
+    a.filter_rows[0] = divided(a.middle, CONV_CUDA_ROWS) * CONV_CUDA_ROWS;
+    a.filter_rows[1] = divided(a.outs, CONV_CUDA_ROWS) * CONV_CUDA_ROWS;
     activation_limits(&s->as.conv.act, &a.low[0], &a.high[0]);
     activation_limits(&last->as.conv.act, &a.low[1], &a.high[1]);
     if (w->count == 3) {

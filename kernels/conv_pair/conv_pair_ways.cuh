@@ -86,7 +86,7 @@ void add_ways(const conv_pair_arguments &shape, const pair_kernel &k, const cuda
               pair_way (&ways)[MOST_WAYS], int *count)
 {
     // Two such blocks fit a multiprocessor: one computes, the next kernel's waits.
-    const int half = g.shared_bytes / 2 - 1024;
+    const int half = g.shared_bytes / 2 - CUDA_BLOCK_RESERVE;
     for (int blocks : clusters) {
         conv_pair_arguments a = shape;
         a.blocks = blocks;

@@ -19,6 +19,10 @@ typedef struct cuda_library {
 
 enum { CUDA_LIBRARY_CUDNN, CUDA_LIBRARY_CUBLASLT, CUDA_LIBRARIES };
 
+/* Of a multiprocessor's shared memory each block takes so much beside its own
+ * (cudaDevAttrReservedSharedMemoryPerBlock, from compute capability 8.0 on). */
+enum { CUDA_BLOCK_RESERVE = 1024 };
+
 typedef struct cuda_device {
     int index;
     int compute;    /* capability that the loaded kernels are made for, 90 for 9.0 */

@@ -81,7 +81,7 @@ double cost_of(const cuda_device &g, const network *net, const work *w, const wa
     int blocks = divided(groups_of(&net->tensors[net->steps[w->first + 1].output]) * BLOCK_GROUP,
                          a.tile->pixels) *
                  divided(divided(p->out_channels, a.tile->channels), a.cluster) * a.cluster;
-    int at_once = g.shared_bytes / (a.shared_bytes + 1024);
+    int at_once = g.shared_bytes / (a.shared_bytes + CUDA_BLOCK_RESERVE);
     if (at_once > 2048 / a.tile->threads) at_once = 2048 / a.tile->threads;
     if (at_once > 2) at_once = 2;
     double rounds = divided(blocks, g.multiprocessors * at_once);
