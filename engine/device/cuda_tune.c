@@ -52,7 +52,7 @@ status gpu_measure(device *d, slot *s, int repeats, double *microseconds)
     if (code == STATUS_OK) code = take_samples(r, start, end, repeats, samples);
     if (end) (void)cudaEventDestroy(end);
     if (start) (void)cudaEventDestroy(start);
-    *microseconds = median(samples, repeats);
+    if (code == STATUS_OK) *microseconds = median(samples, repeats);
     free(samples);
     return code;
 }
