@@ -21,8 +21,8 @@ int conv_gemm_covers(const network *net, int first, precision precision)
     const tensor *y = &net->tensors[s->output];
     int64_t pixels = (int64_t)y->dims[AXIS_N] * y->dims[AXIS_H] * y->dims[AXIS_W];
     int64_t depth = (int64_t)p->kernel[0] * p->kernel[1] * p->in_channels;
-    return y->type == TYPE_FP32 && activation_limits(&p->act, &low, &high) && pixels < INT32_MAX / 2 &&
-           depth < INT32_MAX / 2;
+    return y->type == TYPE_FP32 && activation_limits(&p->act, &low, &high) &&
+           pixels < INT32_MAX / 2 && depth < INT32_MAX / 2;
 }
 
 status conv_gemm_prepare(const gemm_kernels *kernels, const prepare_context *context,
