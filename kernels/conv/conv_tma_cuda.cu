@@ -2,8 +2,6 @@
 // map expresses, input channels in multiples of 8, bias, residual and clamp inside. Made for large
 // layers, where products set the pace, and as quick as the libraries' on small ones.
 
-#include <math.h>
-
 #include "kernels/conv/conv.h"
 #include "kernels/conv/tma/tma_maps.cuh"
 #include "kernels/conv/tma/tma_ways.cuh"
@@ -28,8 +26,7 @@ int covers(const network *net, int first, precision)
     const step *s = &net->steps[first];
     const conv_params *p = &s->as.conv;
     const tensor *x = &net->tensors[s->inputs[0]], *y = &net->tensors[s->output];
-    for (int i = 0; i < s->input_count; i++)
-        if (net->tensors[s->inputs[i]].type != TYPE_FP16) return 0;
+    if (!cuda_reads_halves(net, s)) return 0;
     if (p->groups != 1 || p->in_channels % 8 != 0) return 0;
     if (p->act.kind == ACTIVATION_SIGMOID) return 0;
     return conv_is_pointwise(s) || fits_windows(p, x, y);
@@ -46,7 +43,7 @@ conv_tma_arguments shape_of(const network *net, const step *s)
     a.out_width = y->dims[AXIS_W];
     a.channels = y->dims[AXIS_C];
     a.pixels = y->dims[AXIS_N] * a.out_height * a.out_width;
-    a.filter_channels = divided(a.channels, 128) * 128;
+    a.filter_channels = divided(a.channels, CONV_CUDA_ROWS) * CONV_CUDA_ROWS;
     for (int i = 0; i < 2; i++) {
         a.kernel[i] = p->kernel[i];
         a.stride[i] = p->stride[i];
@@ -58,8 +55,7 @@ conv_tma_arguments shape_of(const network *net, const step *s)
     a.windows = !conv_is_pointwise(s);
     a.mapped = !a.y_fp32 && a.channels % 8 == 0;
     a.act = p->act;
-    a.low = p->act.kind == ACTIVATION_CLAMP ? p->act.low : -INFINITY;
-    a.high = p->act.kind == ACTIVATION_CLAMP ? p->act.high : INFINITY;
+    activation_limits(&p->act, &a.low, &a.high);
     return a;
 }
 
@@ -93,7 +89,7 @@ size_t filter_bytes(const conv_params *p)
 {
     size_t steps =
         static_cast<size_t>(p->kernel[0]) * p->kernel[1] * divided(p->in_channels, MMA_STEP);
-    return steps * (divided(p->out_channels, 128) * 128) * TMA_ROW;
+    return steps * (divided(p->out_channels, CONV_CUDA_ROWS) * CONV_CUDA_ROWS) * TMA_ROW;
 }
 
 // As conv_cuda_pack_rows, but every tap begins with a step of its own.
@@ -103,7 +99,7 @@ void write_taps(const void *user, void *host, size_t)
     __half *to = static_cast<__half *>(host);
     const float *from = p->filter;
     int taps = p->kernel[0] * p->kernel[1], chunks = divided(p->in_channels, MMA_STEP);
-    size_t rows = static_cast<size_t>(divided(p->out_channels, 128)) * 128;
+    size_t rows = static_cast<size_t>(divided(p->out_channels, CONV_CUDA_ROWS)) * CONV_CUDA_ROWS;
     for (int channel = 0; channel < p->out_channels; channel++)
         for (int in = 0; in < p->in_channels; in++)
             for (int tap = 0; tap < taps; tap++) {

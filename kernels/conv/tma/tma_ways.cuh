@@ -5,6 +5,7 @@
 
 #include "kernels/conv/tma/conv_tma_split.cuh"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/ways.cuh"
 
 namespace
 {
@@ -59,12 +60,12 @@ const tma_kernel kernels[] = {
 const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5};
 const int MOST_WAYS = 32, MOST_CLUSTER = 8;
 const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
-const int OWN_SHARED = 1024, BLOCK_RESERVE = 1024; // at most of a kernel's own; of any block
+const int OWN_SHARED = 1024;  // at most of a kernel's own
 
 struct tma_way {
     const tma_kernel *kernel;
     int split, together, stages, blocks, shared_bytes;
-    double clocks; // expected
+    double cost; // expected clocks
 };
 
 // What follows from a kernel, split and together for a step.
@@ -164,15 +165,6 @@ double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multip
            (w.split > 1 ? 700 + sums * beside : 0) + (cluster > 1 ? cluster_start : 0);
 }
 
-// Puts a way among the best `most`, best first.
-void keep_way(tma_way *ways, int *count, int most, const tma_way &w)
-{
-    int at = *count < most ? (*count)++ : most;
-    for (; at > 0 && ways[at - 1].clocks > w.clocks; at--)
-        if (at < most) ways[at] = ways[at - 1];
-    if (at < most) ways[at] = w;
-}
-
 // Those of one kernel with this split and together: beside which the next kernel may start, and
 // with all of the shared memory.
 void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, int split,
@@ -181,13 +173,13 @@ void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, i
     if (!is_possible(a, k, split, together)) return;
     int before = 0;
     for (int half = 1; half >= 0; half--) {
-        int bytes = half ? g.shared_bytes / 2 - BLOCK_RESERVE : g.block_shared_bytes;
+        int bytes = half ? g.shared_bytes / 2 - CUDA_BLOCK_RESERVE : g.block_shared_bytes;
         int resident = half ? resident_blocks(k) : 1;
         tma_way w = {&k, split, together, 0, 0, 0, 0};
         if (!complete_way(&a, &w, g.multiprocessors, bytes, resident)) continue;
         if (w.stages == before) continue; // the same again
         before = w.stages;
-        w.clocks = expected_clocks(a, w, g.multiprocessors, resident);
+        w.cost = expected_clocks(a, w, g.multiprocessors, resident);
         keep_way(ways, count, MOST_OF_KERNEL, w);
     }
 }
