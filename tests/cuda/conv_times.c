@@ -1,9 +1,10 @@
-/* What the convolutions of ResNet50 (stride 16, 257x257) take by each CUDA row and each of its
- * ways: microseconds a call within a graph of calls with weights of their own, about as many bytes
- * of them as the whole network has, so that caches are as warm as there.
+/* What the convolutions of ResNet50 at stride 16 take by each CUDA row and each of its ways:
+ * microseconds a call within a graph of calls with weights of their own, about as many bytes of
+ * them as the whole network has, so that caches are as warm as there.
  *
- *   conv_times [ROWS [LAYERS]]      only rows and layers whose names contain these texts
+ *   conv_times [WIDTHxHEIGHT[xBATCH] [ROWS [LAYERS]]]
  *
+ * Of pictures of that size (257x257x1); only rows and layers whose names contain these texts.
  * A row's line has its best ways, "way:microseconds", best first. */
 #include <math.h>
 #include <stdio.h>
@@ -12,54 +13,75 @@
 #include "chain.h"
 #include "tests/kernel_check/device.h"
 
-enum { NETWORK_WEIGHTS = 23000000, LEAST_CALLS = 8 };
+enum { NETWORK_WEIGHTS = 23000000, LEAST_CALLS = 8, MANY_RESULTS = 4000000 };
 
+typedef struct size {
+    int width, height, batch;
+} size;
+
+/* `above`: input pixels from one of x's to the next. */
 typedef struct layer {
     const char *name;
-    int side, ins, outs, kernel, stride, dilation, residual, fp32, count;
+    int above, ins, outs, kernel, stride, dilation, residual, fp32, count;
 } layer;
 
 static const layer layers[] = {
-    {"64-64_k1_65", 65, 64, 64, 1, 1, 1, 0, 0, 1},
-    {"64-256_k1_65", 65, 64, 256, 1, 1, 1, 1, 0, 3},
-    {"64-64_k3_65", 65, 64, 64, 3, 1, 1, 0, 0, 2},
-    {"256-64_k1_65", 65, 256, 64, 1, 1, 1, 0, 0, 2},
-    {"64-64_k3s2_65", 65, 64, 64, 3, 2, 1, 0, 0, 1},
-    {"256-128_k1_33", 33, 256, 128, 1, 1, 1, 0, 0, 1},
-    {"128-128_k3_33", 33, 128, 128, 3, 1, 1, 0, 0, 3},
-    {"128-512_k1_33", 33, 128, 512, 1, 1, 1, 1, 0, 3},
-    {"512-128_k1_33", 33, 512, 128, 1, 1, 1, 0, 0, 3},
-    {"256-512_k1_33", 33, 256, 512, 1, 1, 1, 0, 0, 1},
-    {"128-128_k3s2_33", 33, 128, 128, 3, 2, 1, 0, 0, 1},
-    {"256-256_k3_17", 17, 256, 256, 3, 1, 1, 0, 0, 6},
-    {"256-1024_k1_17", 17, 256, 1024, 1, 1, 1, 1, 0, 6},
-    {"1024-256_k1_17", 17, 1024, 256, 1, 1, 1, 0, 0, 5},
-    {"512-512_k3d2_17", 17, 512, 512, 3, 1, 2, 0, 0, 3},
-    {"512-2048_k1_17", 17, 512, 2048, 1, 1, 1, 1, 0, 3},
-    {"1024-2048_k1_17", 17, 1024, 2048, 1, 1, 1, 0, 0, 1},
-    {"2048-512_k1_17", 17, 2048, 512, 1, 1, 1, 0, 0, 2},
-    {"2048-115_k1_17", 17, 2048, 115, 1, 1, 1, 0, 1, 1},
+    {"64-64_k1_s4", 4, 64, 64, 1, 1, 1, 0, 0, 1},
+    {"64-256_k1_s4", 4, 64, 256, 1, 1, 1, 1, 0, 3},
+    {"64-64_k3_s4", 4, 64, 64, 3, 1, 1, 0, 0, 2},
+    {"256-64_k1_s4", 4, 256, 64, 1, 1, 1, 0, 0, 2},
+    {"64-64_k3s2_s4", 4, 64, 64, 3, 2, 1, 0, 0, 1},
+    {"256-128_k1_s8", 8, 256, 128, 1, 1, 1, 0, 0, 1},
+    {"128-128_k3_s8", 8, 128, 128, 3, 1, 1, 0, 0, 3},
+    {"128-512_k1_s8", 8, 128, 512, 1, 1, 1, 1, 0, 4},
+    {"512-128_k1_s8", 8, 512, 128, 1, 1, 1, 0, 0, 3},
+    {"256-512_k1_s8", 8, 256, 512, 1, 1, 1, 0, 0, 1},
+    {"128-128_k3s2_s8", 8, 128, 128, 3, 2, 1, 0, 0, 1},
+    {"512-256_k1_s16", 16, 512, 256, 1, 1, 1, 0, 0, 1},
+    {"512-1024_k1_s16", 16, 512, 1024, 1, 1, 1, 0, 0, 1},
+    {"256-256_k3_s16", 16, 256, 256, 3, 1, 1, 0, 0, 6},
+    {"256-1024_k1_s16", 16, 256, 1024, 1, 1, 1, 1, 0, 6},
+    {"1024-256_k1_s16", 16, 1024, 256, 1, 1, 1, 0, 0, 5},
+    {"1024-512_k1_s16", 16, 1024, 512, 1, 1, 1, 0, 0, 1},
+    {"512-512_k3d2_s16", 16, 512, 512, 3, 1, 2, 0, 0, 3},
+    {"512-2048_k1_s16", 16, 512, 2048, 1, 1, 1, 1, 0, 3},
+    {"1024-2048_k1_s16", 16, 1024, 2048, 1, 1, 1, 0, 0, 1},
+    {"2048-512_k1_s16", 16, 2048, 512, 1, 1, 1, 0, 0, 2},
+    {"2048-115_k1_s16", 16, 2048, 115, 1, 1, 1, 0, 1, 1},
 };
 
-/* The steps of all calls read one input; filters begin at different places of one array. */
-static status build(const layer *l, chain *c)
+static int reduced(int side, int by)
 {
-    int weights = l->ins * l->outs * l->kernel * l->kernel, calls = NETWORK_WEIGHTS / weights;
+    return (side - 1) / by + 1;
+}
+
+/* Enough for the network's weights, few where a call is long. */
+static int calls_of(int weights, int64_t results)
+{
+    int calls = results > MANY_RESULTS ? LEAST_CALLS : NETWORK_WEIGHTS / weights;
     if (calls > CHAIN_MOST_CALLS) calls = CHAIN_MOST_CALLS;
-    if (calls < LEAST_CALLS) calls = LEAST_CALLS;
+    return calls > LEAST_CALLS ? calls : LEAST_CALLS;
+}
+
+/* The steps of all calls read one input; filters begin at different places of one array. */
+static status build(const layer *l, const size *z, chain *c)
+{
+    int weights = l->ins * l->outs * l->kernel * l->kernel, pad = l->kernel / 2 * l->dilation;
+    int height = reduced(z->height, l->above), width = reduced(z->width, l->above);
+    int out_height = reduced(height, l->stride), out_width = reduced(width, l->stride);
+    int calls = calls_of(weights, (int64_t)z->batch * out_height * out_width * l->outs);
     TRY(problem_new(1, TYPE_FP16, &c->p));
     problem *p = c->p;
-    int pad = l->kernel / 2 * l->dilation, out = (l->side - 1) / l->stride + 1;
     const float *filters = problem_reals(p, (size_t)(weights + calls), 0.05f);
     const float *bias = problem_reals(p, (size_t)l->outs, 1.0f);
     if (!filters || !bias) return STATUS_MEMORY;
-    int x = problem_tensor(p, 1, l->side, l->side, l->ins, FILL_UNIT);
-    int residual = problem_tensor(p, 1, out, out, l->outs, FILL_UNIT);
+    int x = problem_tensor(p, z->batch, height, width, l->ins, FILL_UNIT);
+    int residual = problem_tensor(p, z->batch, out_height, out_width, l->outs, FILL_UNIT);
     for (int i = 0; i < calls; i++) {
         step *s = problem_step(p, OP_CONV);
         s->inputs[s->input_count++] = x;
         if (l->residual) s->inputs[s->input_count++] = residual;
-        s->output = problem_tensor(p, 1, out, out, l->outs, FILL_UNIT);
+        s->output = problem_tensor(p, z->batch, out_height, out_width, l->outs, FILL_UNIT);
         if (l->fp32) p->tensors[s->output].type = TYPE_FP32;
         s->as.conv =
             (conv_params){.groups = 1,
@@ -78,11 +100,11 @@ static status build(const layer *l, chain *c)
     return chain_open(c);
 }
 
-static double time_layer(const layer *l, const char *rows)
+static double time_layer(const layer *l, const size *z, const char *rows)
 {
     chain c = {0};
     double best = INFINITY;
-    status done = build(l, &c);
+    status done = build(l, z, &c);
     if (done != STATUS_OK)
         printf("%s: %s\n", l->name, fail_text());
     else {
@@ -95,7 +117,9 @@ static double time_layer(const layer *l, const char *rows)
 
 int main(int argc, char **argv)
 {
-    const char *rows = argc > 1 ? argv[1] : NULL, *wanted = argc > 2 ? argv[2] : NULL;
+    const char *rows = argc > 2 ? argv[2] : NULL, *wanted = argc > 3 ? argv[3] : NULL;
+    size z = {257, 257, 1};
+    if (argc > 1 && sscanf(argv[1], "%dx%dx%d", &z.width, &z.height, &z.batch) < 2) return 2;
     if (device_cuda()->missing) {
         printf("skipped: %s\n", device_cuda()->missing);
         return 77;
@@ -103,7 +127,7 @@ int main(int argc, char **argv)
     double sum = 0;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         if (wanted && !strstr(layers[i].name, wanted)) continue;
-        double best = time_layer(&layers[i], rows);
+        double best = time_layer(&layers[i], &z, rows);
         printf("  best %.2f x %d\n", best, layers[i].count);
         sum += best * layers[i].count;
     }
