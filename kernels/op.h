@@ -136,6 +136,9 @@ typedef struct row {
     int writes_all; /* the output of every covered step has room and is written, not only the last
                        one's */
 
+    int in_place; /* the output of the first step, a convolution with a residual, may lie where the
+                     residual does: each of its elements is read by who will write it there */
+
     int plain; /* of all rows of its device the one that others are checked against by the tuner */
 } row;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/model/network.h"
-#include "engine/plan/arena.h"
+#include "engine/plan/lives.h"
 
 element_type plan_tensor_type(precision precision, int is_head)
 {
@@ -137,33 +137,6 @@ static status choose_and_prepare(const plan_request *q, const unsigned char *kep
     }
 }
 
-/* The works that write and last read each tensor. Inner tensors of a row and constants have no
- * life: first stays -1. */
-static void find_lives(const plan *p, int keep_all, arena_item *lives)
-{
-    const network *net = &p->net;
-    for (int i = 0; i < net->tensor_count; i++) lives[i] = (arena_item){.first = -1, .last = -1};
-    for (int i = 0; i < net->step_count; i++) {
-        const step *s = &net->steps[i];
-        int at = p->work_of[i];
-        for (int k = 0; k < s->input_count; k++) {
-            arena_item *life = &lives[tensor_home(net, s->inputs[k])];
-            if (life->first >= 0) life->last = at;
-        }
-        const work *w = &p->works[at];
-        if (s->output >= 0 && (keep_all || work_writes(w, net, i)))
-            lives[s->output].first = lives[s->output].last = at;
-    }
-    for (int i = 0; i < net->tensor_count; i++) {
-        if (net->tensors[i].constant) lives[i].first = -1;
-        if (lives[i].first < 0) continue;
-        lives[i].bytes = tensor_bytes(&net->tensors[i]);
-        if (keep_all) lives[i].first = 0, lives[i].last = p->work_count - 1;
-    }
-    for (int head = 0; head < DECODE_HEADS; head++)
-        lives[tensor_home(net, p->heads[head])].last = p->work_count - 1;
-}
-
 static void place_windows(plan *p)
 {
     for (int i = 0; i < p->net.tensor_count; i++) {
@@ -180,13 +153,14 @@ static status place_tensors(plan *p, int keep_all, size_t spare)
 {
     int tensors = p->net.tensor_count;
     arena_item *lives = pool_array(p->pool, (size_t)tensors, sizeof *lives);
+    int *room_of = pool_array(p->pool, (size_t)tensors, sizeof *room_of);
     arena_item *items = pool_array(p->pool, (size_t)(tensors + p->work_count), sizeof *items);
     p->has_room = pool_array(p->pool, (size_t)tensors, 1);
-    if (!lives || !items || !p->has_room) return STATUS_MEMORY;
-    find_lives(p, keep_all, lives);
+    if (!lives || !room_of || !items || !p->has_room) return STATUS_MEMORY;
+    lives_find(p, keep_all, lives, room_of);
     int count = 0;
     for (int i = 0; i < tensors; i++)
-        if (lives[i].first >= 0) items[count++] = lives[i];
+        if (lives[i].first >= 0 && room_of[i] == i) items[count++] = lives[i];
     for (int i = 0; i < p->work_count; i++)
         items[count++] = (arena_item){.bytes = p->works[i].workspace_bytes, .first = i, .last = i};
     TRY(arena_lower_bound(items, count, p->work_count, &p->arena_bound));
@@ -195,8 +169,10 @@ static status place_tensors(plan *p, int keep_all, size_t spare)
     for (int i = 0; i < tensors; i++) {
         if (lives[i].first < 0) continue;
         p->has_room[i] = 1;
-        p->net.tensors[i].offset = items[count++].offset;
+        if (room_of[i] == i) p->net.tensors[i].offset = items[count++].offset;
     }
+    for (int i = 0; i < tensors; i++)
+        if (room_of[i] != i) p->net.tensors[i].offset = p->net.tensors[room_of[i]].offset;
     place_windows(p);
     for (int i = 0; i < p->work_count; i++) p->works[i].workspace = items[count++].offset;
     if (!spare) return STATUS_OK;

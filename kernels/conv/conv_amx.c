@@ -31,4 +31,5 @@ const row conv_amx = {
     .estimate = estimate,
     .limit = 2e-5,
     .limit_because = "fp32 sums of products that are right to half an ulp",
+    .in_place = 1,
 };

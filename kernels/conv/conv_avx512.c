@@ -28,4 +28,5 @@ const row conv_avx512 = {
     .estimate = estimate,
     .limit = 2e-5,
     .limit_because = "fp32 sums of up to a few thousand products, one after another",
+    .in_place = 1,
 };

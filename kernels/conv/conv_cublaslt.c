@@ -258,4 +258,5 @@ const row conv_cublaslt = {
     .limit_because =
         "fp32 sums in another order; in fp16 and tf32 operands have 10 bits: seen 2e-2 "
         "where MobileNet's first pointwise layer cancels",
+    .in_place = 1,
 };

@@ -103,5 +103,6 @@ extern "C" const row conv_direct_cuda = {
     .limit = 1e-4,
     .limit_fp16 = 2e-3,
     .limit_because = "fp32 sums of up to some thousand products, then one rounding to the type",
+    .in_place = 1,
     .plain = 1,
 };

@@ -105,5 +105,5 @@ extern "C" const row conv_mma_cuda = {
     .limit_fp16 = 4e-2,
     .limit_because = "fp32 sums of fp16 products; filters have 10 bits: seen 2e-2 from libraries "
                      "where MobileNet's first pointwise layer cancels",
-    .plain = 0,
+    .in_place = 1,
 };

@@ -110,4 +110,5 @@ const row conv_ref = {
     .prepare = prepare,
     .enqueue = enqueue,
     .limit_because = "it is the definition",
+    .in_place = 1,
 };

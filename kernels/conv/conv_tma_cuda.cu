@@ -264,5 +264,5 @@ extern "C" const row conv_tma_cuda = {
     .limit = 0,
     .limit_fp16 = 4e-2,
     .limit_because = "fp32 sums of fp16 products of 10 bits, which cancel: as conv_mma_cuda",
-    .plain = 0,
+    .in_place = 1,
 };

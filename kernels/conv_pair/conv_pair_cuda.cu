@@ -195,4 +195,5 @@ extern "C" const row conv_pair_cuda = {
         "fp16 operands of 10 bits, the first one's results among them, whose fp32 sums "
         "cancel: as conv_cublaslt",
     .writes_all = 1,
+    .in_place = 1,
 };

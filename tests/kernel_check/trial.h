@@ -7,7 +7,8 @@
 typedef struct trial {
     problem *p;
     layout l;
-    unsigned char *want; /* the block after the ref rows ran, l.bytes of it */
+    unsigned char *want;             /* the block after the ref rows ran, l.bytes of it */
+    size_t want_at[PROBLEM_TENSORS]; /* where each tensor lies in it */
 } trial;
 
 /* Takes the problem over; lays it out and computes it with the ref rows. On failure too,
@@ -23,7 +24,8 @@ typedef struct verdict {
 } verdict;
 
 /* Computes the problem with way `variant` of `candidate`, which covers all of its steps, and
- * compares. Fails only for want of memory or the like; a row that refuses or breaks is a verdict.
+ * compares; where the row says that it can, also with its first result in the residual's place.
+ * Fails only for want of memory or the like; a row that refuses or breaks is a verdict.
  */
 status trial_judge(const trial *t, const row *candidate, int variant, precision precision,
                    int threads, verdict *out) STATUS_MUST_CHECK;
