@@ -15,7 +15,7 @@ enum {
     SURVEY_FRAMES = 5,
     FINAL_FRAMES = 15,
     MOST_FRAMES = FINAL_FRAMES,
-    MOST_FINALISTS = 3,
+    MOST_FINALISTS = 8,
     MOST_ROUNDS = 2000,
     FINAL_SECONDS = 1 /* of its own: the finalists are timed whatever the survey took */
 };

@@ -9,7 +9,7 @@
 
 /* Seconds from the start after which what is known so far decides; and what a phase has in any
  * case, whatever the ones before it took. */
-static const double try_until = 8, time_until = 11, choose_until = 18, at_least = 1;
+static const double try_until = 8, time_until = 11, choose_until = 24, at_least = 1;
 
 /* ---- the picture ----------------------------------------------------------------------------- */
 
