@@ -1,6 +1,7 @@
-// The kernel of upload_cuda.h. A block moves the rows of one picture that one row of the network's
-// input is the first to read: at most two when the picture is shrunk, so each line of threads takes
-// one. All blocks' loads are on their way at once, which the bus needs to be busy.
+// The kernel of upload_cuda.h. A line of threads moves the rows of one picture that one row of the
+// network's input is the first to read, at most two when the picture is shrunk, then those of
+// another. Few blocks keep the bus busy, and what waits for the bus should not stand on every
+// multiprocessor: other frames compute there meanwhile.
 #include "kernels/preprocess/upload_cuda.h"
 
 #include <cuda_runtime.h>
@@ -11,7 +12,8 @@
 namespace
 {
 
-const int ACROSS = 128, LINES = 2;
+const int ACROSS = 128, LINES = 4, BLOCKS = 16; // blocks: of a picture
+const int AT_ONCE = 4;                          // pieces that a thread has on the way
 
 typedef uint4 piece;
 static_assert(sizeof(piece) == UPLOAD_ALIGNMENT);
@@ -27,17 +29,30 @@ __device__ void copy_row(uint8_t *to, const uint8_t *from, int bytes)
     int tail = head + pieces * static_cast<int>(sizeof(piece));
     const piece *pieces_from = reinterpret_cast<const piece *>(from + head);
     piece *pieces_to = reinterpret_cast<piece *>(to + head);
-#pragma unroll 4
-    for (int i = threadIdx.x; i < pieces; i += ACROSS) pieces_to[i] = pieces_from[i];
+    for (int first = threadIdx.x; first < pieces; first += ACROSS * AT_ONCE) {
+        piece held[AT_ONCE];
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++)
+            if (first + k * ACROSS < pieces) held[k] = pieces_from[first + k * ACROSS];
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++)
+            if (first + k * ACROSS < pieces) pieces_to[first + k * ACROSS] = held[k];
+    }
     int i = threadIdx.x;
     if (i < head) to[i] = from[i];
     if (i < bytes - tail) to[tail + i] = from[tail + i];
 }
 
-__device__ void copy_rows(const upload_plane &p, int first, int last)
+// What the network's input row `at` is the first to read.
+__device__ void copy_rows_for(const upload_image &image, int at)
 {
-    for (int row = first + threadIdx.y; row <= last; row += LINES)
-        copy_row(p.to + row * p.to_pitch, p.from + row * p.from_pitch, p.bytes);
+    int first, count = letterbox_new_rows(&image.box, at, &first);
+    for (int i = 0; count && i < image.planes; i++) {
+        const upload_plane &p = image.plane[i];
+        int last = (first + count - 1) >> p.halved;
+        for (int row = first >> p.halved; row <= last; row++)
+            copy_row(p.to + row * p.to_pitch, p.from + row * p.from_pitch, p.bytes);
+    }
 }
 
 __global__ void __launch_bounds__(ACROSS *LINES) upload(upload_request r)
@@ -54,20 +69,16 @@ __global__ void __launch_bounds__(ACROSS *LINES) upload(upload_request r)
                 static_cast<const piece *>(r.descriptor_from)[i];
     }
     __syncthreads();
-    int first, count = 0;
-    if (image.planes) count = letterbox_new_rows(&image.box, blockIdx.x, &first);
-    if (!count) return;
-    for (int i = 0; i < image.planes; i++) {
-        const upload_plane &p = image.plane[i];
-        copy_rows(p, first >> p.halved, (first + count - 1) >> p.halved);
-    }
+    if (!image.planes) return;
+    for (int at = blockIdx.x * LINES + threadIdx.y; at < r.input_height; at += gridDim.x * LINES)
+        copy_rows_for(image, at);
 }
 
 } // namespace
 
 extern "C" status upload_cuda_launch(const upload_request *request)
 {
-    dim3 blocks(request->input_height, request->batch), threads(ACROSS, LINES);
+    dim3 blocks(BLOCKS, request->batch), threads(ACROSS, LINES);
     upload<<<blocks, threads, 0, static_cast<cudaStream_t>(request->stream)>>>(*request);
     return cuda_check(cudaGetLastError(), "launching the upload");
 }
