@@ -19,12 +19,12 @@ COLUMNS = [
     ('mem%', [r'^Memory Throughput$']),
     ('dram%', [r'^DRAM Throughput$']),
     ('L2%', [r'^L2 Cache Throughput$']),
-    ('tensor%', [r'pipe_tensor_op_hmma_cycles_active', r'pipe_tensor_cycles_active', r'pipe_tensor']),
+    ('tensor%', [r'^Tensor \(All\)$', r'^SM: Pipe Tensor Cycles Active$']),
     ('issue%', [r'^Issue Slots Busy$', r'^Issue Slots$']),
     ('warps%', [r'^Achieved Occupancy$']),
 ]
 MICROSECONDS = {'nsecond': 1e-3, 'ns': 1e-3, 'usecond': 1, 'us': 1, 'msecond': 1e3, 'ms': 1e3}
-STALL = re.compile(r'issue_stalled_(\w+?)(?:_per_\w+)?\.')
+STALL = re.compile(r'^Stall (.+)$')
 
 
 def read(text):
@@ -52,14 +52,9 @@ def cell(metrics, column, patterns):
 
 
 def waits(metrics):
-    """The two commonest reasons for a warp not to issue, in warps at a time."""
-    found = {}
-    for name, (_, value) in metrics.items():
-        match = STALL.search(name)
-        if match and 'pct' not in name:
-            found[match.group(1)] = max(found.get(match.group(1), 0), value)
-    best = sorted(found.items(), key=lambda pair: -pair[1])[:2]
-    return ', '.join(f'{name} {value:.1f}' for name, value in best)
+    """The two commonest reasons for a warp not to issue, in clocks an instruction of its."""
+    found = [(value, match.group(1)) for name, (_, value) in metrics.items() if (match := STALL.match(name))]
+    return ', '.join(f'{name.lower()} {value:.1f}' for value, name in sorted(found, reverse=True)[:2])
 
 
 def main():
