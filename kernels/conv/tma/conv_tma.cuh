@@ -33,17 +33,18 @@ struct tma_part {
     }
 };
 
-template <typename T>
-__device__ void fetch_filter(const conv_tma_arguments &a, const tma_ring<T> &ring,
-                             const tma_share &share)
+template <typename T, typename A>
+__device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_share &share)
 {
     unsigned sharing = 0; // bits: ranks that get the part
     for (int i = 0; i < a.together; i++) sharing |= 1u << (i * a.split + share.number);
-    const int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
+    int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
     tma_turn turn = {};
     for (int i = 0; i < share.units; i++) {
-        int channel = tma_place::of<T>(a, share, share.first + i * share.apart).channel;
-        tma_part part = tma_part::of<T>(a, share, channel);
+        tma_place tile = tma_place::of<T>(a, share, share.first + i * share.apart);
+        const conv_tma_arguments &own = convolution_of(a, tile);
+        if (A::TWIN) step_bytes = static_cast<int64_t>(own.filter_channels) * TMA_ROW;
+        tma_part part = tma_part::of<T>(own, share, tile.channel);
         unsigned bias_bytes = a.split == 1 ? T::CHANNELS * 4 : 0;
         for (int step = 0; step < share.steps; step++, part.from += step_bytes) {
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
@@ -53,7 +54,8 @@ __device__ void fetch_filter(const conv_tma_arguments &a, const tma_ring<T> &rin
                 copy_bulk(to + part.first, part.from, part.bytes, barrier, sharing);
             else
                 copy_bulk(to, part.from, part.bytes, barrier);
-            if (bias_bytes) copy_bulk(ring.bias(turn.stage), a.bias + channel, bias_bytes, barrier);
+            if (bias_bytes)
+                copy_bulk(ring.bias(turn.stage), own.bias + tile.channel, bias_bytes, barrier);
             bias_bytes = 0; // once a tile
             turn.next(a.stages);
         }
@@ -192,9 +194,9 @@ __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &r
 // Tile after tile of the block's; APART, every other one: a warpgroup multiplies only once the
 // other has seen its last stage full. Without that it could wait for a stage's second time round
 // before the first, which barriers cannot tell from the second's being over.
-template <typename T>
-__device__ void compute_tiles(const conv_tma_arguments &a, const tma_ring<T> &ring,
-                              const tma_share &share, tma_output<T> &output)
+template <typename T, typename A>
+__device__ void compute_tiles(const A &a, const tma_ring<T> &ring, const tma_share &share,
+                              tma_output<T, A> &output)
 {
     const int every = T::APART ? T::GROUPS : 1, total = share.units * share.steps;
     int first = T::APART ? threadIdx.x / 128 : 0;
@@ -241,11 +243,11 @@ __device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring)
 }
 
 // Blocks: clusters of `together`, each for some units. Shared memory: room to align, the ring, the
-// warps' panels.
-template <typename T>
+// warps' panels. `other`: the residual's map; of twins, the second's y's.
+template <typename T, typename A>
 __global__ void __launch_bounds__(T::THREADS, 1)
     conv_tma(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap y,
-             const __grid_constant__ CUtensorMap residual, const conv_tma_arguments a)
+             const __grid_constant__ CUtensorMap other, const __grid_constant__ A a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
@@ -268,10 +270,10 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     } else {
         if (threadIdx.x == 0 && a.mapped) {
             fetch_map(&y);
-            fetch_map(&residual);
+            fetch_map(&other);
         }
         wait_for_previous();
-        tma_output<T> output(a, &y, &residual, ring.x(a.stages), panels);
+        tma_output<T, A> output(a, &y, &other, ring.x(a.stages), panels);
         compute_tiles<T>(a, ring, share, output);
     }
 #endif

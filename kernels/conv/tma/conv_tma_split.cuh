@@ -7,9 +7,9 @@
 
 // Blocks: clusters of together * split, each for one unit. Shared memory: room to align, the ring,
 // sums.
-template <typename T>
+template <typename T, typename A>
 __global__ void __launch_bounds__(T::THREADS, 1)
-    conv_tma_split(const __grid_constant__ CUtensorMap x, const conv_tma_arguments a)
+    conv_tma_split(const __grid_constant__ CUtensorMap x, const __grid_constant__ A a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     using tile = mma_tile<T::PIXELS, T::CHANNELS, T::WORKERS / 32, 1, 1>;
@@ -35,14 +35,15 @@ __global__ void __launch_bounds__(T::THREADS, 1)
         return;
     }
     tma_place place = tma_place::of<T>(a, share, share.first);
+    const conv_tma_arguments &convolution = convolution_of(a, place);
     int pixel = place.pixel + share.number * rows;
-    mma_output<tile> output(a, pixel, min(own, a.pixels - pixel), place.channel);
+    mma_output<tile> output(convolution, pixel, min(own, a.pixels - pixel), place.channel);
     wait_for_previous();
-    output.fetch_residual(a);
+    output.fetch_residual(convolution);
     tma_sums<T> sums;
     tma_turn turn = {};
     multiply_steps<T, false>(a, ring, share, turn, share.steps, 0, sums);
-    finish_tile<tile>(a, sums, ring.x(a.stages), rows, share.number, output, sums_barrier,
+    finish_tile<tile>(convolution, sums, ring.x(a.stages), rows, share.number, output, sums_barrier,
                       share.place * a.split);
 #endif
 }

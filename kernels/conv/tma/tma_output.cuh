@@ -16,17 +16,22 @@ __device__ inline unsigned tma_halves(float first, float second, __half2 low, __
 
 // The warp's panels leave in order, round and round through its slots; the residual of one comes
 // into its slot as soon as what was there has left.
-template <typename T> class tma_output
+template <typename T, typename A> class tma_output
 {
-    const conv_tma_arguments &a_;
-    const CUtensorMap *y_, *residual_;
-    unsigned slots_, barriers_; // the warp's
-    unsigned phases_;           // bit i: of slot i's barrier
-    int row_;                   // the warp's first in the tile
+    const A &a_;
+    const CUtensorMap *y_, *other_; // as conv_tma's
+    unsigned slots_, barriers_;     // the warp's
+    unsigned phases_;               // bit i: of slot i's barrier
+    int row_;                       // the warp's first in the tile
 
     __device__ unsigned slot(int panel) const
     {
         return slots_ + panel % T::SLOTS * T::PANEL_BYTES;
+    }
+
+    __device__ bool has_residual() const
+    {
+        return a_.residual;
     }
 
     static __device__ bool one_lane()
@@ -49,7 +54,7 @@ template <typename T> class tma_output
     {
         unsigned barrier = barriers_ + panel % T::SLOTS * 8;
         expect_bytes(barrier, T::PANEL_BYTES);
-        copy_rows(slot(panel), residual_, channel_of(tile, panel), row_of(tile, panel), barrier);
+        copy_rows(slot(panel), other_, channel_of(tile, panel), row_of(tile, panel), barrier);
     }
 
     // Panel `panel` of this tile, beyond the last of the next one.
@@ -64,7 +69,7 @@ template <typename T> class tma_output
     // Until the panel's slot is the warp's: with its residual in it, or empty.
     __device__ void await_slot(int panel)
     {
-        if (a_.residual) {
+        if (has_residual()) {
             int number = panel % T::SLOTS;
             wait_for_bytes(barriers_ + number * 8, phases_ >> number & 1);
             phases_ ^= 1u << number;
@@ -74,40 +79,42 @@ template <typename T> class tma_output
         }
     }
 
-    __device__ void write_panel(const tma_sums<T> &sums, int panel)
+    __device__ void write_panel(const tma_sums<T> &sums, const tma_place &tile, int panel)
     {
         const int row_bytes = T::PANEL * 2, pieces = row_bytes / 16;
         int lane = threadIdx.x % 32, from = lane % 16 * row_bytes;
         unsigned turn = from >> 7 & (pieces - 1);
-        __half2 low = __float2half2_rn(a_.low), high = __float2half2_rn(a_.high);
+        const conv_tma_arguments &own = convolution_of(a_, tile);
+        __half2 low = __float2half2_rn(own.low), high = __float2half2_rn(own.high);
 #pragma unroll
         for (int i = 0; i < T::PANEL / 16; i++) {
-            const int tile = panel % T::ACROSS * (T::PANEL / 8) + i * 2;
-            const float(&left)[4] = sums[panel / T::ACROSS][tile];
-            const float(&right)[4] = sums[panel / T::ACROSS][tile + 1];
+            const int j = panel % T::ACROSS * (T::PANEL / 8) + i * 2;
+            const float(&left)[4] = sums[panel / T::ACROSS][j];
+            const float(&right)[4] = sums[panel / T::ACROSS][j + 1];
             float values[4][2] = {
                 {left[0], left[1]}, {left[2], left[3]}, {right[0], right[1]}, {right[2], right[3]}};
             unsigned at = slot(panel) + from + ((i * 2 + lane / 16) ^ turn) * 16, out[4];
-            if (a_.residual) {
+            if (has_residual()) {
                 load_matrices(out, at);
 #pragma unroll
-                for (int j = 0; j < 4; j++) {
-                    float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&out[j]));
-                    values[j][0] += more.x;
-                    values[j][1] += more.y;
+                for (int m = 0; m < 4; m++) {
+                    float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&out[m]));
+                    values[m][0] += more.x;
+                    values[m][1] += more.y;
                 }
             }
 #pragma unroll
-            for (int j = 0; j < 4; j++) out[j] = tma_halves(values[j][0], values[j][1], low, high);
+            for (int m = 0; m < 4; m++) out[m] = tma_halves(values[m][0], values[m][1], low, high);
             store_matrices(at, out);
         }
     }
 
     __device__ void send_panel(const tma_place &tile, const tma_place &next, bool more, int panel)
     {
-        store_rows(y_, channel_of(tile, panel), row_of(tile, panel), slot(panel));
+        const CUtensorMap *y = A::TWIN && tile.second ? other_ : y_;
+        store_rows(y, channel_of(tile, panel), row_of(tile, panel), slot(panel));
         end_stores();
-        if (!a_.residual) return;
+        if (!has_residual()) return;
         if (T::SLOTS > 1 && panel > 0) {
             wait_for_reads<1>();
             fetch_ahead(tile, next, more, panel - 1 + T::SLOTS);
@@ -119,9 +126,9 @@ template <typename T> class tma_output
 
   public:
     // `slots`, `barriers`: of all warps.
-    __device__ tma_output(const conv_tma_arguments &a, const CUtensorMap *y,
-                          const CUtensorMap *residual, unsigned slots, unsigned barriers)
-        : a_(a), y_(y), residual_(residual), phases_(0)
+    __device__ tma_output(const A &a, const CUtensorMap *y, const CUtensorMap *other,
+                          unsigned slots, unsigned barriers)
+        : a_(a), y_(y), other_(other), phases_(0)
     {
         int warp = threadIdx.x / 32;
         slots_ = slots + warp * T::SLOTS * T::PANEL_BYTES;
@@ -132,7 +139,7 @@ template <typename T> class tma_output
     // Before the first tile.
     __device__ void begin(const tma_place &tile)
     {
-        if (!a_.residual || !a_.mapped || !one_lane()) return;
+        if (!has_residual() || !a_.mapped || !one_lane()) return;
 #pragma unroll
         for (int i = 0; i < T::SLOTS; i++) fetch(tile, i);
     }
@@ -144,7 +151,7 @@ template <typename T> class tma_output
 #pragma unroll
         for (int panel = 0; panel < T::PANELS; panel++) {
             await_slot(panel);
-            write_panel(sums, panel);
+            write_panel(sums, tile, panel);
             show_writes();
             __syncwarp();
             if (one_lane()) send_panel(tile, next, more, panel);

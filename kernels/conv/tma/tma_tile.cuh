@@ -21,6 +21,20 @@ struct conv_tma_arguments : conv_mma_arguments {
     int stages;           // of the ring
     int units, units_row; // clusters' worth of work; as many have the same pixels
     float low, high;      // the clamp
+
+    static constexpr bool TWIN = false; // whether a kernel is told the next
+};
+
+// The same for two 1x1 convolutions of one x, without residual: a row of tiles has `tiles` of this
+// one's channels, then those of `second`, of which only the filter, the results, split and together
+// count.
+struct conv_twin_arguments : conv_tma_arguments {
+    conv_tma_arguments second;
+    int tiles;
+
+    static constexpr bool TWIN = true;
+    static constexpr int mapped = 1; // both are
+    static constexpr const __half *residual = nullptr;
 };
 
 enum { TMA_ALIGN = 1024, TMA_MOST_STAGES = 16, TMA_ROW = MMA_STEP * 2, TMA_GROUP = 64 };
@@ -129,14 +143,29 @@ struct tma_share {
 // The tile of a unit.
 struct tma_place {
     int pixel, channel; // its first
+    bool second;        // it is of conv_twin_arguments.second
 
-    template <typename T>
-    static __device__ tma_place of(const conv_tma_arguments &a, const tma_share &share, int unit)
+    template <typename T, typename A>
+    static __device__ tma_place of(const A &a, const tma_share &share, int unit)
     {
         int row = unit / a.units_row;
-        return {(row * a.together + share.place) * T::PIXELS,
-                (unit - row * a.units_row) * T::CHANNELS};
+        tma_place tile = {(row * a.together + share.place) * T::PIXELS,
+                          (unit - row * a.units_row) * T::CHANNELS, false};
+        if constexpr (A::TWIN) {
+            tile.second = tile.channel >= a.tiles * T::CHANNELS;
+            if (tile.second) tile.channel -= a.tiles * T::CHANNELS;
+        }
+        return tile;
     }
 };
+
+// The convolution that a tile is of.
+template <typename A>
+__device__ const conv_tma_arguments &convolution_of(const A &a, const tma_place &tile)
+{
+    if constexpr (A::TWIN)
+        if (tile.second) return a.second;
+    return a;
+}
 
 #endif

@@ -10,52 +10,57 @@
 namespace
 {
 
-struct tma_kernel {
+// A kernel for tiles of a shape.
+struct tma_shape {
     int rows, pixels, channels, groups, threads, panel; // tma_tile's
-    bool apart, each;                                   // each: has store_each
+    bool apart, each, split;                            // each: has store_each
     int x_bytes, filter_bytes, stage_bytes, output_bytes;
-    void (*kernel)(CUtensorMap, CUtensorMap, CUtensorMap, conv_tma_arguments);
-    void (*split)(CUtensorMap, conv_tma_arguments); // one of the two
 };
 
-template <typename T, bool SPLIT = false> constexpr tma_kernel kernel_of()
+template <typename A> struct tma_kernel : tma_shape {
+    void (*kernel)(CUtensorMap, CUtensorMap, CUtensorMap, A);
+    void (*split_kernel)(CUtensorMap, A); // one of the two
+};
+
+template <typename A, typename T, bool SPLIT = false> constexpr tma_kernel<A> kernel_of()
 {
-    tma_kernel k = {
-        T::ROWS,    T::PIXELS,       T::CHANNELS,    T::GROUPS,
-        T::THREADS, T::PANEL,        T::APART,       SPLIT || T::ROWS * T::CHANNELS <= 128,
-        T::X_BYTES, T::FILTER_BYTES, T::STAGE_BYTES, T::OUTPUT_BYTES,
-        nullptr,    nullptr};
+    tma_kernel<A> k = {{T::ROWS, T::PIXELS, T::CHANNELS, T::GROUPS, T::THREADS, T::PANEL, T::APART,
+                        SPLIT || T::ROWS * T::CHANNELS <= 128, SPLIT, T::X_BYTES, T::FILTER_BYTES,
+                        T::STAGE_BYTES, T::OUTPUT_BYTES},
+                       nullptr,
+                       nullptr};
     if constexpr (SPLIT)
-        k.split = conv_tma_split<T>;
+        k.split_kernel = conv_tma_split<T, A>;
     else
-        k.kernel = conv_tma<T>;
+        k.kernel = conv_tma<T, A>;
     return k;
 }
 
-const tma_kernel kernels[] = {
-    kernel_of<tma_tile<2, 128, 2, true, 2>>(),
-    kernel_of<tma_tile<1, 256, 2, true, 2>>(),
-    kernel_of<tma_tile<1, 192, 2, true, 3>>(),
-    kernel_of<tma_tile<2, 96, 2, true, 3>>(),
-    kernel_of<tma_tile<2, 64, 2, true, 2>>(),
-    kernel_of<tma_tile<2, 48, 2, true, 3>>(),
-    kernel_of<tma_tile<1, 256, 2, false, 2>>(),
-    kernel_of<tma_tile<2, 128, 2, false, 2>>(),
-    kernel_of<tma_tile<1, 192, 2, false, 3>>(),
-    kernel_of<tma_tile<2, 96, 2, false, 3>>(),
-    kernel_of<tma_tile<1, 128, 2, false, 2>>(),
-    kernel_of<tma_tile<1, 64, 2, false, 1>>(),
-    kernel_of<tma_tile<1, 32, 1, false, 1>>(),
-    kernel_of<tma_tile<1, 48, 1, false, 3>>(),
-    kernel_of<tma_tile<1, 64, 1, false, 1>>(),
-    kernel_of<tma_tile<1, 96, 1, false, 3>>(),
-    kernel_of<tma_tile<1, 128, 1, false, 2>>(),
-    kernel_of<tma_tile<2, 64, 1, false, 2>>(),
-    kernel_of<tma_tile<1, 32, 1, false, 1>, true>(),
-    kernel_of<tma_tile<1, 64, 1, false, 1>, true>(),
-    kernel_of<tma_tile<1, 128, 1, false, 2>, true>(),
-    kernel_of<tma_tile<1, 64, 2, false, 1>, true>(),
-    kernel_of<tma_tile<1, 128, 2, false, 2>, true>(),
+template <typename A>
+const tma_kernel<A> kernels[] = {
+    kernel_of<A, tma_tile<2, 128, 2, true, 2>>(),
+    kernel_of<A, tma_tile<1, 256, 2, true, 2>>(),
+    kernel_of<A, tma_tile<1, 192, 2, true, 3>>(),
+    kernel_of<A, tma_tile<2, 96, 2, true, 3>>(),
+    kernel_of<A, tma_tile<2, 64, 2, true, 2>>(),
+    kernel_of<A, tma_tile<2, 48, 2, true, 3>>(),
+    kernel_of<A, tma_tile<1, 256, 2, false, 2>>(),
+    kernel_of<A, tma_tile<2, 128, 2, false, 2>>(),
+    kernel_of<A, tma_tile<1, 192, 2, false, 3>>(),
+    kernel_of<A, tma_tile<2, 96, 2, false, 3>>(),
+    kernel_of<A, tma_tile<1, 128, 2, false, 2>>(),
+    kernel_of<A, tma_tile<1, 64, 2, false, 1>>(),
+    kernel_of<A, tma_tile<1, 32, 1, false, 1>>(),
+    kernel_of<A, tma_tile<1, 48, 1, false, 3>>(),
+    kernel_of<A, tma_tile<1, 64, 1, false, 1>>(),
+    kernel_of<A, tma_tile<1, 96, 1, false, 3>>(),
+    kernel_of<A, tma_tile<1, 128, 1, false, 2>>(),
+    kernel_of<A, tma_tile<2, 64, 1, false, 2>>(),
+    kernel_of<A, tma_tile<1, 32, 1, false, 1>, true>(),
+    kernel_of<A, tma_tile<1, 64, 1, false, 1>, true>(),
+    kernel_of<A, tma_tile<1, 128, 1, false, 2>, true>(),
+    kernel_of<A, tma_tile<1, 64, 2, false, 1>, true>(),
+    kernel_of<A, tma_tile<1, 128, 2, false, 2>, true>(),
 };
 const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5};
 const int MOST_WAYS = 32, MOST_CLUSTER = 8;
@@ -63,24 +68,30 @@ const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others t
 const int OWN_SHARED = 1024;  // at most of a kernel's own
 
 struct tma_way {
-    const tma_kernel *kernel;
+    const tma_shape *shape; // of a tma_kernel
     int split, together, stages, blocks, shared_bytes;
     double cost; // expected clocks
 };
 
 // What follows from a kernel, split and together for a step.
-void set_way(conv_tma_arguments *a, const tma_way &w)
+template <typename A> void set_way(A *a, const tma_way &w)
 {
-    int pixel_tiles = divided(a->pixels, w.kernel->pixels);
+    int pixel_tiles = divided(a->pixels, w.shape->pixels);
     a->split = w.split;
     a->together = w.together;
     a->stages = w.stages;
-    a->units_row = divided(a->channels, w.kernel->channels);
+    a->units_row = divided(a->channels, w.shape->channels);
+    if constexpr (A::TWIN) {
+        a->tiles = a->units_row;
+        a->units_row += divided(a->second.channels, w.shape->channels);
+        a->second.split = w.split;
+        a->second.together = w.together;
+    }
     a->units = divided(pixel_tiles, w.together) * a->units_row;
 }
 
 // Of what a block has beside its ring.
-int output_bytes(const tma_kernel &k, int split)
+int output_bytes(const tma_shape &k, int split)
 {
     if (!k.split) return k.output_bytes;
     return split * divided(k.pixels, split) * k.channels * static_cast<int>(sizeof(float));
@@ -88,7 +99,7 @@ int output_bytes(const tma_kernel &k, int split)
 
 // Registers let so many blocks onto a multiprocessor if shared memory does: sums and about 56 more
 // for each thread.
-int resident_blocks(const tma_kernel &k)
+int resident_blocks(const tma_shape &k)
 {
     int registers = k.rows * k.channels / 2 + 56;
     return 65536 / (registers * k.threads) > 1 ? 2 : 1;
@@ -105,30 +116,33 @@ int running_clusters(int multiprocessors, int resident, int cluster)
 
 // Stages and blocks of a way whose blocks take up to `bytes` of shared memory and come `resident`
 // to a multiprocessor; false where there is none.
-bool complete_way(conv_tma_arguments *a, tma_way *w, int multiprocessors, int bytes, int resident)
+template <typename A>
+bool complete_way(A *a, tma_way *w, int multiprocessors, int bytes, int resident)
 {
     const int least = 3, cluster = w->split * w->together;
     set_way(a, *w);
     int places = running_clusters(multiprocessors, resident, cluster), clusters = a->units;
-    if (!w->kernel->split && clusters > places) clusters = places;
+    if (!w->shape->split && clusters > places) clusters = places;
     int share = divided(a->steps, w->split) * divided(a->units, clusters);
-    int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->kernel, w->split);
-    int stages = rest / w->kernel->stage_bytes;
+    int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->shape, w->split);
+    int stages = rest / w->shape->stage_bytes;
     if (stages > TMA_MOST_STAGES) stages = TMA_MOST_STAGES;
     if (stages < least && stages < share) return false;
     w->stages = stages < share ? stages : share;
     w->blocks = clusters * cluster;
     w->shared_bytes =
-        TMA_ALIGN + w->stages * w->kernel->stage_bytes + output_bytes(*w->kernel, w->split);
+        TMA_ALIGN + w->stages * w->shape->stage_bytes + output_bytes(*w->shape, w->split);
     return true;
 }
 
-bool is_possible(const conv_tma_arguments &a, const tma_kernel &k, int split, int together)
+template <typename A> bool is_possible(const A &a, const tma_shape &k, int split, int together)
 {
+    int channels = a.channels;
+    if constexpr (A::TWIN) channels += a.second.channels;
     if (!a.mapped && !k.each) return false;
-    if (split > a.steps || (split > 1) != (k.split != nullptr)) return false;
+    if (split > a.steps || (split > 1) != k.split) return false;
     if (split * together > MOST_CLUSTER || together > divided(a.pixels, k.pixels)) return false;
-    return k.channels < 2 * a.channels || k.channels <= 32;
+    return k.channels < 2 * channels || k.channels <= 32;
 }
 
 // A step takes as long as its products, or its way through shared memory, or what all blocks ask of
@@ -139,7 +153,7 @@ double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multip
     const double products_a_clock = 2048 * 0.9, shared_a_clock = 128, cached_a_clock = 3700;
     const double stored_a_clock = 32, sent_a_clock = 14, step_start = 90, start = 3500;
     const double latency = 1000, cluster_start = 150, together_waits = 0.02; // of a step
-    const tma_kernel &k = *w.kernel;
+    const tma_shape &k = *w.shape;
     double products = k.pixels * k.channels * MMA_STEP / products_a_clock;
     double read = k.pixels / 64 * (64 + k.channels) * TMA_ROW;
     double shared = (read + k.x_bytes + k.filter_bytes) / shared_a_clock;
@@ -167,8 +181,9 @@ double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multip
 
 // Those of one kernel with this split and together: beside which the next kernel may start, and
 // with all of the shared memory.
-void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, int split,
-              int together, tma_way *ways, int *count)
+template <typename A>
+void add_ways(const cuda_device &g, A a, const tma_shape &k, int split, int together, tma_way *ways,
+              int *count)
 {
     if (!is_possible(a, k, split, together)) return;
     int before = 0;
@@ -185,10 +200,10 @@ void add_ways(const cuda_device &g, conv_tma_arguments a, const tma_kernel &k, i
 }
 
 // The best MOST_WAYS ways into `out`, best first; how many. `a.residual`: whether there is one.
-int list_ways(const cuda_device &g, const conv_tma_arguments &a, tma_way *out)
+template <typename A> int list_ways(const cuda_device &g, const A &a, tma_way *out)
 {
     int count = 0;
-    for (const tma_kernel &k : kernels) {
+    for (const tma_shape &k : kernels<A>) {
         tma_way ways[MOST_OF_KERNEL];
         int own = 0;
         for (int together : togethers) {
