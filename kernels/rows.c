@@ -40,6 +40,7 @@ const row *const all_rows[] = {
     &depthwise_pointwise_stream_cuda,
     &conv_pair_cuda,
     &conv_twin_cuda,
+    &conv_thin_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
     &conv_tma_cuda,

@@ -6,6 +6,7 @@
 #include "kernels/conv/weights_cuda.h"
 #include "kernels/conv_pair/conv_pair_ways.cuh"
 #include "kernels/cuda/estimate.h"
+#include "kernels/max_pool/max_pool.h"
 #include "kernels/rows.h"
 
 namespace
@@ -34,9 +35,7 @@ bool is_pointwise(const network *net, const step *s)
 
 bool is_thinning(const network *net, const step *s)
 {
-    const pool_params *p = &s->as.pool;
-    return s->op == OP_MAX_POOL && is_half(net, s) && p->kernel[0] == 1 && p->kernel[1] == 1 &&
-           !p->pads[0] && !p->pads[1] && !p->pads[2] && !p->pads[3];
+    return max_pool_is_thinning(s) && is_half(net, s);
 }
 
 // Where there is a cluster whose blocks can hold their share.

@@ -9,6 +9,7 @@ const family *const all_families[] = {
     &depthwise_pointwise_family,
     &conv_pair_family,
     &conv_twin_family,
+    &conv_thin_family,
     &root_family,
     &conv_max_pool_family,
     &max_pool_family,

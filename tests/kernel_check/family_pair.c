@@ -29,18 +29,6 @@ static status append(problem *p, int x, int outs, const pair_case *c, int residu
     return problem_conv(p, x, params, c->biases, residual, out);
 }
 
-static void append_pooling(problem *p, int x, const int stride[2])
-{
-    const int *dims = p->tensors[x].dims;
-    int y = problem_tensor(p, dims[AXIS_N], (dims[AXIS_H] - 1) / stride[0] + 1,
-                           (dims[AXIS_W] - 1) / stride[1] + 1, dims[AXIS_C], FILL_UNIT);
-    step *s = problem_step(p, OP_MAX_POOL);
-    s->inputs[s->input_count++] = x;
-    s->output = y;
-    s->as.pool =
-        (pool_params){.kernel = {1, 1}, .stride = {stride[0], stride[1]}, .dilation = {1, 1}};
-}
-
 static status build(problem *p, int index)
 {
     const pair_case *c = &pair_cases[index];
@@ -50,7 +38,7 @@ static status build(problem *p, int index)
              c->residual ? " residual" : "", c->stride[0] ? " pooled" : "");
     int x = problem_tensor(p, c->n, c->h, c->w, c->ins, FILL_UNIT);
     TRY(append(p, x, c->middle, c, c->residual ? PROBLEM_NEW_TENSOR : PROBLEM_NO_TENSOR, &y));
-    if (c->stride[0]) append_pooling(p, y, c->stride);
+    if (c->stride[0]) problem_thinning(p, y, c->stride);
     return append(p, y, c->outs, c, PROBLEM_NO_TENSOR, &z);
 }
 

@@ -98,6 +98,18 @@ status problem_conv(problem *p, int x, conv_params params, int with_bias, int re
     return STATUS_OK;
 }
 
+int problem_thinning(problem *p, int x, const int stride[2])
+{
+    const int *dims = p->tensors[x].dims;
+    step *s = problem_step(p, OP_MAX_POOL);
+    s->inputs[s->input_count++] = x;
+    s->output = problem_tensor(p, dims[AXIS_N], (dims[AXIS_H] - 1) / stride[0] + 1,
+                               (dims[AXIS_W] - 1) / stride[1] + 1, dims[AXIS_C], FILL_UNIT);
+    s->as.pool =
+        (pool_params){.kernel = {1, 1}, .stride = {stride[0], stride[1]}, .dilation = {1, 1}};
+    return s->output;
+}
+
 static float value(problem *p, fill how)
 {
     switch (how) {

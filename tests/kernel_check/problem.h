@@ -58,6 +58,9 @@ enum { PROBLEM_NEW_TENSOR = -2 };
 status problem_conv(problem *p, int x, conv_params params, int with_bias, int residual,
                     int *out) STATUS_MUST_CHECK;
 
+/* Appends a pooling of `x` that keeps every stride-th pixel, height and width; its output. */
+int problem_thinning(problem *p, int x, const int stride[2]);
+
 /* Writes the random values of input tensor `number` to `to`, dense, in the tensor's type. */
 void problem_fill(problem *p, int number, void *to);
 

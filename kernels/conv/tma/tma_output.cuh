@@ -109,6 +109,34 @@ template <typename T, typename A> class tma_output
         }
     }
 
+    // Where the lane's pixel of the panel, lane % 16, goes among those that are kept; -1: nowhere.
+    __device__ int kept_at(const tma_place &tile, int panel) const
+    {
+        int pixel = row_of(tile, panel) + threadIdx.x % 16;
+        int line = pixel / a_.out_width, picture = line / a_.out_height;
+        int x = pixel - line * a_.out_width, y = line - picture * a_.out_height;
+        if (pixel >= a_.pixels || x % a_.every[1] != 0 || y % a_.every[0] != 0) return -1;
+        return (picture * a_.thin_height + y / a_.every[0]) * a_.thin_width + x / a_.every[1];
+    }
+
+    // `kept`: kept_at.
+    __device__ void thin_panel(const tma_place &tile, int panel, int kept) const
+    {
+        const int row_bytes = T::PANEL * 2, pieces = row_bytes / 16, rows = 32 / pieces;
+        int lane = threadIdx.x % 32, piece = lane % pieces;
+        int channel = channel_of(tile, panel) + piece * 8;
+#pragma unroll
+        for (int first = 0; first < 16; first += rows) {
+            int row = first + lane / pieces, from = row * row_bytes;
+            int to = __shfl_sync(0xffffffff, kept, row);
+            if (to < 0 || channel >= a_.channels) continue;
+            unsigned turn = from >> 7 & (pieces - 1);
+            uint4 value = load_shared(slot(panel) + from + (piece ^ turn) * 16);
+            __half *pixel = a_.thinned + static_cast<int64_t>(to) * a_.channels;
+            *reinterpret_cast<uint4 *>(pixel + channel) = value;
+        }
+    }
+
     __device__ void send_panel(const tma_place &tile, const tma_place &next, bool more, int panel)
     {
         const CUtensorMap *y = A::TWIN && tile.second ? other_ : y_;
@@ -148,12 +176,18 @@ template <typename T, typename A> class tma_output
     __device__ void store(const tma_sums<T> &sums, const tma_place &tile, const tma_place &next,
                           bool more)
     {
+        int kept = 0;
 #pragma unroll
         for (int panel = 0; panel < T::PANELS; panel++) {
             await_slot(panel);
             write_panel(sums, tile, panel);
             show_writes();
             __syncwarp();
+            if constexpr (A::THIN) {
+                if (panel % T::ACROSS == 0) kept = kept_at(tile, panel); // the same pixels follow
+                thin_panel(tile, panel, kept);
+                __syncwarp(); // before the panel's place is filled again
+            }
             if (one_lane()) send_panel(tile, next, more, panel);
         }
     }

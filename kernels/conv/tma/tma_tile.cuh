@@ -22,7 +22,7 @@ struct conv_tma_arguments : conv_mma_arguments {
     int units, units_row; // clusters' worth of work; as many have the same pixels
     float low, high;      // the clamp
 
-    static constexpr bool TWIN = false; // whether a kernel is told the next
+    static constexpr bool TWIN = false, THIN = false; // whether these are one of the next
 };
 
 // The same for two 1x1 convolutions of one x, without residual: a row of tiles has `tiles` of this
@@ -35,6 +35,16 @@ struct conv_twin_arguments : conv_tma_arguments {
     static constexpr bool TWIN = true;
     static constexpr int mapped = 1; // both are
     static constexpr const __half *residual = nullptr;
+};
+
+// The same for a convolution of whose results every every[0]-th line's every[1]-th pixel is written
+// to `thinned`, too.
+struct conv_thin_arguments : conv_tma_arguments {
+    __half *thinned;
+    int every[2], thin_height, thin_width;
+
+    static constexpr bool THIN = true;
+    static constexpr int mapped = 1; // results are
 };
 
 enum { TMA_ALIGN = 1024, TMA_MOST_STAGES = 16, TMA_ROW = MMA_STEP * 2, TMA_GROUP = 64 };

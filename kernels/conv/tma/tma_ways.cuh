@@ -38,24 +38,19 @@ template <typename A, typename T, bool SPLIT = false> constexpr tma_kernel<A> ke
 
 template <typename A>
 const tma_kernel<A> kernels[] = {
-    kernel_of<A, tma_tile<2, 128, 2, true, 2>>(),
-    kernel_of<A, tma_tile<1, 256, 2, true, 2>>(),
-    kernel_of<A, tma_tile<1, 192, 2, true, 3>>(),
-    kernel_of<A, tma_tile<2, 96, 2, true, 3>>(),
-    kernel_of<A, tma_tile<2, 64, 2, true, 2>>(),
-    kernel_of<A, tma_tile<2, 48, 2, true, 3>>(),
-    kernel_of<A, tma_tile<1, 256, 2, false, 2>>(),
-    kernel_of<A, tma_tile<2, 128, 2, false, 2>>(),
-    kernel_of<A, tma_tile<1, 192, 2, false, 3>>(),
-    kernel_of<A, tma_tile<2, 96, 2, false, 3>>(),
-    kernel_of<A, tma_tile<1, 128, 2, false, 2>>(),
-    kernel_of<A, tma_tile<1, 64, 2, false, 1>>(),
-    kernel_of<A, tma_tile<1, 32, 1, false, 1>>(),
-    kernel_of<A, tma_tile<1, 48, 1, false, 3>>(),
-    kernel_of<A, tma_tile<1, 64, 1, false, 1>>(),
-    kernel_of<A, tma_tile<1, 96, 1, false, 3>>(),
-    kernel_of<A, tma_tile<1, 128, 1, false, 2>>(),
-    kernel_of<A, tma_tile<2, 64, 1, false, 2>>(),
+    kernel_of<A, tma_tile<2, 128, 2, true, 2>>(),  kernel_of<A, tma_tile<1, 256, 2, true, 2>>(),
+    kernel_of<A, tma_tile<1, 192, 2, true, 3>>(),  kernel_of<A, tma_tile<2, 96, 2, true, 3>>(),
+    kernel_of<A, tma_tile<2, 64, 2, true, 2>>(),   kernel_of<A, tma_tile<2, 48, 2, true, 3>>(),
+    kernel_of<A, tma_tile<1, 256, 2, false, 2>>(), kernel_of<A, tma_tile<2, 128, 2, false, 2>>(),
+    kernel_of<A, tma_tile<1, 192, 2, false, 3>>(), kernel_of<A, tma_tile<2, 96, 2, false, 3>>(),
+    kernel_of<A, tma_tile<1, 128, 2, false, 2>>(), kernel_of<A, tma_tile<1, 64, 2, false, 1>>(),
+    kernel_of<A, tma_tile<1, 32, 1, false, 1>>(),  kernel_of<A, tma_tile<1, 48, 1, false, 3>>(),
+    kernel_of<A, tma_tile<1, 64, 1, false, 1>>(),  kernel_of<A, tma_tile<1, 96, 1, false, 3>>(),
+    kernel_of<A, tma_tile<1, 128, 1, false, 2>>(), kernel_of<A, tma_tile<2, 64, 1, false, 2>>(),
+};
+
+template <typename A>
+const tma_kernel<A> split_kernels[] = {
     kernel_of<A, tma_tile<1, 32, 1, false, 1>, true>(),
     kernel_of<A, tma_tile<1, 64, 1, false, 1>, true>(),
     kernel_of<A, tma_tile<1, 128, 1, false, 2>, true>(),
@@ -199,19 +194,26 @@ void add_ways(const cuda_device &g, A a, const tma_shape &k, int split, int toge
     }
 }
 
+// The best of a kernel's among the best MOST_WAYS of `out`.
+template <typename A>
+void list_kernel(const cuda_device &g, const A &a, const tma_shape &k, tma_way *out, int *count)
+{
+    tma_way ways[MOST_OF_KERNEL];
+    int own = 0;
+    for (int together : togethers) {
+        if (!k.split) add_ways(g, a, k, 1, together, ways, &own);
+        for (int split : splits) add_ways(g, a, k, split, together, ways, &own);
+    }
+    for (int i = 0; i < own; i++) keep_way(out, count, MOST_WAYS, ways[i]);
+}
+
 // The best MOST_WAYS ways into `out`, best first; how many. `a.residual`: whether there is one.
 template <typename A> int list_ways(const cuda_device &g, const A &a, tma_way *out)
 {
     int count = 0;
-    for (const tma_shape &k : kernels<A>) {
-        tma_way ways[MOST_OF_KERNEL];
-        int own = 0;
-        for (int together : togethers) {
-            if (!k.split) add_ways(g, a, k, 1, together, ways, &own);
-            for (int split : splits) add_ways(g, a, k, split, together, ways, &own);
-        }
-        for (int i = 0; i < own; i++) keep_way(out, &count, MOST_WAYS, ways[i]);
-    }
+    for (const tma_shape &k : kernels<A>) list_kernel(g, a, k, out, &count);
+    if constexpr (!A::THIN) // which are thinned only by panels
+        for (const tma_shape &k : split_kernels<A>) list_kernel(g, a, k, out, &count);
     return count;
 }
 
