@@ -207,6 +207,7 @@ __device__ void compute_tiles(const A &a, const tma_ring<T> &ring, const tma_sha
     for (int i = first; i < share.units; i += every) {
         tma_sums<T> sums;
         tma_place tile = next;
+        if constexpr (A::THIN) output.find_kept(tile);
         if (T::APART && i > 0) named_barrier_sync(1 + first, T::WORKERS);
         int then = T::APART && i + 1 < share.units ? 2 - first : 0;
         multiply_steps<T, true>(a, ring, share, turn, total, then, sums);

@@ -23,6 +23,7 @@ template <typename T, typename A> class tma_output
     unsigned slots_, barriers_;     // the warp's
     unsigned phases_;               // bit i: of slot i's barrier
     int row_;                       // the warp's first in the tile
+    int kept_[T::ROWS];             // find_kept
 
     __device__ unsigned slot(int panel) const
     {
@@ -109,31 +110,25 @@ template <typename T, typename A> class tma_output
         }
     }
 
-    // Where the lane's pixel of the panel, lane % 16, goes among those that are kept; -1: nowhere.
-    __device__ int kept_at(const tma_place &tile, int panel) const
-    {
-        int pixel = row_of(tile, panel) + threadIdx.x % 16;
-        int line = pixel / a_.out_width, picture = line / a_.out_height;
-        int x = pixel - line * a_.out_width, y = line - picture * a_.out_height;
-        if (pixel >= a_.pixels || x % a_.every[1] != 0 || y % a_.every[0] != 0) return -1;
-        return (picture * a_.thin_height + y / a_.every[0]) * a_.thin_width + x / a_.every[1];
-    }
-
-    // `kept`: kept_at.
-    __device__ void thin_panel(const tma_place &tile, int panel, int kept) const
+    __device__ void thin_panel(const tma_place &tile, int panel) const
     {
         const int row_bytes = T::PANEL * 2, pieces = row_bytes / 16, rows = 32 / pieces;
-        int lane = threadIdx.x % 32, piece = lane % pieces;
+        int lane = threadIdx.x % 32, piece = lane % pieces, kept = kept_[panel / T::ACROSS];
         int channel = channel_of(tile, panel) + piece * 8;
+        if (!__any_sync(0xffffffff, kept >= 0)) return;
+        uint4 values[16 / rows];
 #pragma unroll
-        for (int first = 0; first < 16; first += rows) {
-            int row = first + lane / pieces, from = row * row_bytes;
-            int to = __shfl_sync(0xffffffff, kept, row);
-            if (to < 0 || channel >= a_.channels) continue;
+        for (int i = 0; i < 16 / rows; i++) {
+            int from = (i * rows + lane / pieces) * row_bytes;
             unsigned turn = from >> 7 & (pieces - 1);
-            uint4 value = load_shared(slot(panel) + from + (piece ^ turn) * 16);
+            values[i] = load_shared(slot(panel) + from + (piece ^ turn) * 16);
+        }
+#pragma unroll
+        for (int i = 0; i < 16 / rows; i++) {
+            int to = __shfl_sync(0xffffffff, kept, i * rows + lane / pieces);
+            if (to < 0 || channel >= a_.channels) continue;
             __half *pixel = a_.thinned + static_cast<int64_t>(to) * a_.channels;
-            *reinterpret_cast<uint4 *>(pixel + channel) = value;
+            *reinterpret_cast<uint4 *>(pixel + channel) = values[i];
         }
     }
 
@@ -172,11 +167,27 @@ template <typename T, typename A> class tma_output
         for (int i = 0; i < T::SLOTS; i++) fetch(tile, i);
     }
 
+    // Where the lane's pixels of a tile, lane % 16 of each panel, go among those that are kept; -1:
+    // nowhere. Its divisions take long, so before the products.
+    __device__ void find_kept(const tma_place &tile)
+    {
+#pragma unroll
+        for (int m = 0; m < T::ROWS; m++) {
+            int pixel = row_of(tile, m * T::ACROSS) + threadIdx.x % 16;
+            int line = pixel / a_.out_width, picture = line / a_.out_height;
+            int x = pixel - line * a_.out_width, y = line - picture * a_.out_height;
+            int up = y / a_.every[0], left = x / a_.every[1];
+            bool kept = pixel < a_.pixels && up * a_.every[0] == y && left * a_.every[1] == x;
+            int at = (picture * a_.thin_height + up) * a_.thin_width + left;
+            kept_[m] = kept ? at : -1;
+            asm volatile("" : "+r"(kept_[m])); // here, not where it is used
+        }
+    }
+
     // `more`: the warp has a tile after this one, at `next`.
     __device__ void store(const tma_sums<T> &sums, const tma_place &tile, const tma_place &next,
                           bool more)
     {
-        int kept = 0;
 #pragma unroll
         for (int panel = 0; panel < T::PANELS; panel++) {
             await_slot(panel);
@@ -184,9 +195,8 @@ template <typename T, typename A> class tma_output
             show_writes();
             __syncwarp();
             if constexpr (A::THIN) {
-                if (panel % T::ACROSS == 0) kept = kept_at(tile, panel); // the same pixels follow
-                thin_panel(tile, panel, kept);
-                __syncwarp(); // before the panel's place is filled again
+                thin_panel(tile, panel);
+                __syncwarp(); // before the panel's slot is filled again
             }
             if (one_lane()) send_panel(tile, next, more, panel);
         }
