@@ -76,4 +76,5 @@ extern "C" const row conv_thin_cuda = {
     .limit_fp16 = 4e-2,
     .limit_because = "conv_tma_cuda's sums: fp32, of fp16 products of 10 bits, which cancel",
     .writes_all = 1,
+    .in_place = 1,
 };
