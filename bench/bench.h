@@ -4,8 +4,8 @@
  * JSON object a line, over its standard input and output. The engine's own worker speaks the same
  * protocol, so nothing is measured differently. bench/peers/README.md documents the protocol.
  *
- *   discover -> load -> open -> verify against the reference worker -> A B A B timing -> table,
- * JSON
+ *   discover -> load -> open -> choose -> verify against the reference worker -> A B A B timing
+ *   -> table, JSON
  */
 #ifndef POSENET_BENCH_BENCH_H
 #define POSENET_BENCH_BENCH_H
@@ -77,10 +77,10 @@ typedef struct runner {
     char why[WHY_BYTES];      /* one sentence when the state is not READY */
     char version[NAME_BYTES]; /* as the worker says it: "onnxruntime 1.32.0" */
     char settings[WHY_BYTES]; /* what it chose from several ways to run the network, "" mostly */
-    double load_ms, open_ms;
-    double first_ms;     /* load, open and the first call */
-    double error[HEADS]; /* ||difference|| / ||reference|| */
-    double pose_error;   /* median keypoint of the worst pose, pixels of the network's input */
+    double load_ms, open_ms;  /* choosing counts as opening */
+    double first_ms;          /* load, open and the first call */
+    double error[HEADS];      /* ||difference|| / ||reference|| */
+    double pose_error;        /* median keypoint of the worst pose, pixels of the network's input */
     int pose_count;
     int rounds;      /* that it was timed in */
     int iterations;  /* calls a round */
@@ -93,7 +93,7 @@ typedef struct runner {
     double others; /* cores that everything else on the machine used while all were timed */
     double bytes_up, bytes_down; /* over the bus, of one call; -1: the worker does not count */
     double peak_mib;             /* of the host */
-    double device_mib, device_peak_mib; /* of the GPU, context included: now and at most */
+    double device_peak_mib;      /* of the GPU, context included; 0: not told */
 } runner;
 
 /* A median and between what it lies with 95 % confidence, whatever the distribution. */
@@ -112,8 +112,15 @@ int worker_start(runner *r, const bench_options *options);
 
 /* Sends `command` (taken over) and gives the reply, which the caller deletes, if it says "ok"; else
  * NULL with r->state and r->why set. A worker that is gone, silent for r->timeout_s or talks
- * nonsense is stopped. GPU memory that is taken or given back meanwhile is the worker's. */
+ * nonsense is stopped. */
 cJSON *worker_ask(runner *r, cJSON *command);
+
+/* The two halves of it, so that several can be at work at once: 0 or -1; the reply or NULL. */
+int worker_tell(runner *r, cJSON *command);
+cJSON *worker_hear(runner *r);
+
+/* Looks what each worker holds of the GPU now; r->device_peak_mib is the most that was seen. */
+void worker_device_memory(runner *runners, int count);
 
 /* Starts every worker and lets all load their libraries at once, which takes seconds and no GPU. */
 void worker_load_all(runner *runners, int count, const bench_options *options);
@@ -130,8 +137,10 @@ void worker_stop(runner *r);
 /* The same of all, which take their leave at once. */
 void worker_stop_all(runner *runners, int count);
 
-/* What the peers file at `path` says it offers, to be deleted; NULL with `why`. */
-cJSON *worker_variants(const bench_options *options, const char *path, char why[WHY_BYTES]);
+/* Starts the peers file lister->program, and takes what it says it offers, to be deleted; NULL with
+ * lister->why. */
+void worker_list(runner *lister, const bench_options *options);
+cJSON *worker_variants(runner *lister);
 
 /* ---- discover.c
  * ------------------------------------------------------------------------------------ */
@@ -162,7 +171,7 @@ int options_size(const char *text, int *width, int *height);
  * ------------------------------------------------------------------------------------------ */
 
 /* Opens the case, and starts r's worker if that is not running; on failure r->state and r->why say
- * so. */
+ * so. Ways to choose from are not tried yet. */
 void run_open(runner *r, const bench_options *options, int profile);
 
 /* Opens, verifies and times every runner; workers are stopped. 0; 1: this engine failed or its

@@ -2,10 +2,22 @@
  * timed. */
 #include "bench/device.h"
 
+#include <stdio.h>
+
+int device_processes(long *pids, double *mib, int capacity)
+{
+    FILE *f = popen("nvidia-smi --query-compute-apps=pid,used_memory --format=csv,noheader,nounits"
+                    " 2>/dev/null",
+                    "r");
+    int count = 0;
+    while (f && count < capacity && fscanf(f, "%ld, %lf", &pids[count], &mib[count]) == 2) count++;
+    if (f) pclose(f);
+    return count;
+}
+
 #if defined(POSENET_HAVE_CUDA)
 
 #include <cuda_runtime_api.h>
-#include <stdio.h>
 
 void *device_memory(size_t bytes)
 {
@@ -25,13 +37,6 @@ int device_upload(void *to, const void *from, size_t bytes)
 void device_release(void *memory)
 {
     if (memory) cudaFree(memory);
-}
-
-double device_used_mib(void)
-{
-    size_t left, whole;
-    if (cudaMemGetInfo(&left, &whole) != cudaSuccess) return 0;
-    return (double)(whole - left) / (1 << 20);
 }
 
 void device_name(char *name, size_t bytes)
@@ -60,11 +65,6 @@ int device_upload(void *to, const void *from, size_t bytes)
 void device_release(void *memory)
 {
     (void)memory;
-}
-
-double device_used_mib(void)
-{
-    return 0;
 }
 
 void device_name(char *name, size_t bytes)

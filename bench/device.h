@@ -13,8 +13,9 @@ int device_upload(void *to, const void *from, size_t bytes);
 /* NULL is fine. */
 void device_release(void *memory);
 
-/* What all programs together hold of the first GPU; 0 where there is none. */
-double device_used_mib(void);
+/* Who holds memory of the GPUs, contexts included, as the driver counts it: how many processes; 0
+ * where it does not tell. */
+int device_processes(long *pids, double *mib, int capacity);
 
 /* The first GPU's, "" where there is none. */
 void device_name(char *name, size_t bytes);

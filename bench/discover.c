@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_PEERS = 32 };
+
 static int wanted(const bench_options *o, const char *name, const char *device)
 {
     if (o->device && strcmp(o->device, device)) return 0;
@@ -43,14 +45,14 @@ static int measures(const cJSON *variant, const char *measure)
     return !list;
 }
 
-/* Asks one peers file for its variants: it prints {"variants": [{"name":…, "device":…}]} and exits.
+/* Takes the variants of one peers file: it prints {"variants": [{"name":…, "device":…}]} and exits.
  */
-static int list_variants(const bench_options *o, const char *path, runner *out, int count,
+static int list_variants(const bench_options *o, runner *lister, runner *out, int count,
                          int capacity)
 {
-    char why[WHY_BYTES];
-    cJSON *reply = worker_variants(o, path, why);
-    if (!reply) fprintf(stderr, "posenet-bench: %s lists no variants: %s\n", path, why);
+    const char *path = lister->program;
+    cJSON *reply = worker_variants(lister);
+    if (!reply) fprintf(stderr, "posenet-bench: %s lists no variants: %s\n", path, lister->why);
     const cJSON *variant;
     cJSON_ArrayForEach(variant, cJSON_GetObjectItem(reply, "variants"))
     {
@@ -93,12 +95,16 @@ int discover(const bench_options *o, runner *out, int capacity)
         fprintf(stderr, "posenet-bench: %s: %s\n", o->peers, strerror(errno));
         return -1;
     }
+    runner listers[MAX_PEERS] = {0}; /* all start at once: Python's own start is what takes time */
+    int asked = 0;
     for (int i = 0; i < found; i++) {
-        char path[PATH_BYTES];
-        int length = snprintf(path, sizeof path, "%s/%s", o->peers, entries[i]->d_name);
-        if (length < (int)sizeof path) count = list_variants(o, path, out, count, capacity);
+        char *path = listers[asked].program;
+        int length = snprintf(path, PATH_BYTES, "%s/%s", o->peers, entries[i]->d_name);
         free(entries[i]);
+        if (length >= PATH_BYTES || asked == MAX_PEERS - 1) continue;
+        worker_list(&listers[asked++], o);
     }
     free(entries);
+    for (int i = 0; i < asked; i++) count = list_variants(o, &listers[i], out, count, capacity);
     return count;
 }

@@ -29,20 +29,28 @@ static double number(const cJSON *reply, const char *key)
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
+static void take_text(const cJSON *reply, const char *key, char *text, size_t bytes)
+{
+    const char *found = cJSON_GetStringValue(cJSON_GetObjectItem(reply, key));
+    snprintf(text, bytes, "%s", found ? found : "");
+}
+
+/* The reply to "open", taken over; NULL: there is none. */
+static void take_opened(runner *r, cJSON *reply)
+{
+    if (!reply) return;
+    take_text(reply, "version", r->version, sizeof r->version);
+    r->open_ms = number(reply, "open_ms");
+    cJSON_Delete(reply);
+}
+
 void run_open(runner *r, const bench_options *o, int profile)
 {
     if (!r->pid && worker_start(r, o)) {
         r->state = RUNNER_FAILED;
         return;
     }
-    cJSON *reply = worker_ask(r, open_command(&o->the_case, profile));
-    if (!reply) return;
-    const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "version"));
-    const char *settings = cJSON_GetStringValue(cJSON_GetObjectItem(reply, "settings"));
-    snprintf(r->version, sizeof r->version, "%s", version ? version : "");
-    snprintf(r->settings, sizeof r->settings, "%s", settings ? settings : "");
-    r->open_ms = number(reply, "open_ms");
-    cJSON_Delete(reply);
+    take_opened(r, worker_ask(r, open_command(&o->the_case, profile)));
 }
 
 /* Commands with a folder of its own for the heads that come of them; the reply, or NULL. */
@@ -147,19 +155,45 @@ static void clear_heads(const bench_options *o, int count)
     }
 }
 
-/* Those that the time given is too short for are left out, and say so. */
+/* Whether r can go on; those that the time given is too short for are left out, and say so. */
+static int in_time(runner *r, const bench_options *o, double began)
+{
+    if (r->state != RUNNER_READY) return 0;
+    if (!measure_late(o, began)) return 1;
+    r->state = RUNNER_FAILED;
+    snprintf(r->why, sizeof r->why, "not opened: the %d s were over", o->seconds);
+    return 0;
+}
+
+/* What a worker times to choose from: it has the machine to itself. */
+static void choose(runner *r)
+{
+    cJSON *reply = worker_ask(r, worker_command("choose"));
+    if (!reply) return;
+    take_text(reply, "settings", r->settings, sizeof r->settings);
+    r->open_ms += number(reply, "ms");
+    cJSON_Delete(reply);
+}
+
+/* What a rival compiles for a GPU keeps one core busy for seconds, so they open at once; this
+ * engine comes first, since it may tune. Rivals on the CPU use all threads, so they take turns. */
 static void open_all(runner *runners, int count, const bench_options *o, double began)
 {
+    int at_once[MAX_RUNNERS] = {0};
     for (int i = 0; i < count; i++) {
         runner *r = &runners[i];
-        if (r->state != RUNNER_READY) continue;
-        if (!measure_late(o, began)) {
+        if (!in_time(r, o, began)) continue;
+        at_once[i] = !r->ours && !strcmp(r->device, "cuda");
+        if (at_once[i])
+            worker_tell(r, open_command(&o->the_case, 0));
+        else
             run_open(r, o, 0);
-            continue;
-        }
-        r->state = RUNNER_FAILED;
-        snprintf(r->why, sizeof r->why, "not opened: the %d s were over", o->seconds);
     }
+    for (int i = 0; i < count; i++)
+        if (at_once[i] && runners[i].state == RUNNER_READY)
+            take_opened(&runners[i], worker_hear(&runners[i]));
+    for (int i = 0; i < count; i++)
+        if (in_time(&runners[i], o, began)) choose(&runners[i]);
 }
 
 int run_case(runner *runners, int count, const bench_options *o)
@@ -169,7 +203,9 @@ int run_case(runner *runners, int count, const bench_options *o)
     open_all(runners, count, o, began);
     int code = verify_all(runners, count, o) ? 2 : 0;
     clear_heads(o, count);
+    worker_device_memory(runners, count);
     if (!code) measure(runners, count, o, began);
+    worker_device_memory(runners, count);
     for (int i = 0; i < count; i++)
         if (!code && runners[i].ours && runners[i].state >= RUNNER_FAILED) code = 1;
     worker_stop_all(runners, count);

@@ -128,8 +128,8 @@ static cJSON *answer(session *s, const char *line, posenet_device device)
     cJSON *command = cJSON_Parse(line);
     const char *what = self_text(command, "command", "");
     cJSON *reply;
-    if (!strcmp(what, "load"))
-        reply = self_success(); /* nothing to load that open would not */
+    if (!strcmp(what, "load") || !strcmp(what, "choose"))
+        reply = self_success(); /* nothing that open would not do */
     else if (!strcmp(what, "open"))
         reply = command_open(s, command, device);
     else if (!strcmp(what, "infer"))

@@ -112,8 +112,7 @@ static void add_runner(cJSON *list, const runner *r, const runner *ours, const b
     cJSON_AddNumberToObject(row, "first_ms", r->first_ms);
     cJSON_AddNumberToObject(row, "cpu_ms", r->cpu_ms);
     cJSON_AddNumberToObject(row, "peak_mib", r->peak_mib);
-    if (!strcmp(r->device, "cuda"))
-        cJSON_AddNumberToObject(row, "device_peak_mib", r->device_peak_mib);
+    if (r->device_peak_mib > 0) cJSON_AddNumberToObject(row, "device_peak_mib", r->device_peak_mib);
     cJSON_AddNumberToObject(row, "others_cpu", r->others);
     if (!strcmp(o->the_case.measure, "frame")) {
         cJSON_AddNumberToObject(row, "poses", r->pose_count);

@@ -17,6 +17,7 @@
 enum {
     MAX_LINE_BYTES = 64 << 20,
     LIST_TIMEOUT_S = 60,
+    MAX_GPU_PROCESSES = 64,
     QUIT_TIMEOUT_MS = 2000,
     FALL_TIMEOUT_MS = 200 /* between the end of a worker's output and its own */
 };
@@ -210,25 +211,32 @@ static cJSON *if_ok(runner *r, cJSON *reply)
     return NULL;
 }
 
+int worker_tell(runner *r, cJSON *command)
+{
+    if (!send_line(r, command)) return 0;
+    r->state = RUNNER_FAILED;
+    return -1;
+}
+
+cJSON *worker_hear(runner *r)
+{
+    return if_ok(r, answer_of(r));
+}
+
 cJSON *worker_ask(runner *r, cJSON *command)
 {
-    int gpu = !strcmp(r->device, "cuda");
-    double before = gpu ? device_used_mib() : 0;
-    cJSON *reply = send_line(r, command) ? NULL : answer_of(r);
-    if (gpu) r->device_mib += device_used_mib() - before;
-    if (r->device_mib > r->device_peak_mib) r->device_peak_mib = r->device_mib;
-    return if_ok(r, reply);
+    return worker_tell(r, command) ? NULL : worker_hear(r);
 }
 
 void worker_load_all(runner *runners, int count, const bench_options *o)
 {
     for (int i = 0; i < count; i++)
-        if (worker_start(&runners[i], o) || send_line(&runners[i], worker_command("load")))
+        if (worker_start(&runners[i], o) || worker_tell(&runners[i], worker_command("load")))
             runners[i].state = RUNNER_FAILED;
     for (int i = 0; i < count; i++) {
         runner *r = &runners[i];
         if (r->state != RUNNER_READY) continue;
-        cJSON *reply = if_ok(r, answer_of(r));
+        cJSON *reply = worker_hear(r);
         const cJSON *took = cJSON_GetObjectItem(reply, "load_ms");
         if (cJSON_IsNumber(took)) r->load_ms = took->valuedouble;
         cJSON_Delete(reply);
@@ -252,13 +260,28 @@ double worker_cpu_s(const runner *r)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-cJSON *worker_variants(const bench_options *o, const char *path, char why[WHY_BYTES])
+void worker_device_memory(runner *runners, int count)
 {
-    runner lister = {.timeout_s = LIST_TIMEOUT_S};
-    char *argv[] = {(char *)o->python, (char *)path, "--list", NULL};
-    cJSON *reply = spawn(&lister, argv) ? NULL : answer_of(&lister);
-    worker_stop(&lister);
-    snprintf(why, WHY_BYTES, "%s", lister.why);
+    long pids[MAX_GPU_PROCESSES];
+    double mib[MAX_GPU_PROCESSES];
+    int found = device_processes(pids, mib, MAX_GPU_PROCESSES);
+    for (int i = 0; i < count; i++)
+        for (int p = 0; p < found; p++)
+            if (pids[p] == runners[i].pid && mib[p] > runners[i].device_peak_mib)
+                runners[i].device_peak_mib = mib[p];
+}
+
+void worker_list(runner *lister, const bench_options *o)
+{
+    char *argv[] = {(char *)o->python, lister->program, "--list", NULL};
+    lister->timeout_s = LIST_TIMEOUT_S;
+    spawn(lister, argv);
+}
+
+cJSON *worker_variants(runner *lister)
+{
+    cJSON *reply = lister->pid ? answer_of(lister) : NULL;
+    worker_stop(lister);
     return reply;
 }
 

@@ -102,6 +102,25 @@ def check_slow_rival(model, folder):
     assert 3 <= rounds[0] == rounds[1] < 1000, rounds
 
 
+def check_turns(model, folder):
+    """Rivals on a GPU open at once, and choose one after the other; what they choose counts as opening."""
+    out = folder / "turns.json"
+    os.environ["PLANTED_LOG"] = str(folder / "turns")
+    done = bench("--model", model, "--size", "65x65", "--device", "cuda", "--threads", 1, "--rounds", 1, "--iterations", 1,
+                 "--only", "planted-gpu-a,planted-gpu-b", "--peers", SOURCE / "tests" / "bench_peers", "--python",
+                 sys.executable, "--json", out)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(out.read_text())["runtimes"]
+    assert [r["state"] for r in rows] == ["timed", "timed"], rows
+    assert all(r["first_ms"] > r["open_ms"] > 500 for r in rows)
+    said = [line.split() for line in (folder / "turns").read_text().splitlines()]
+    turns = {what: sorted((float(a), float(b)) for name, a, b in said if name == what) for what in ("open", "choose")}
+    (_, end), (start, _) = turns["open"]
+    assert start < end, "one opened after the other"
+    (_, end), (start, _) = turns["choose"]
+    assert max(b for _, b in turns["open"]) <= turns["choose"][0][0] and end <= start, "they chose at once"
+
+
 def check_interval(rows):
     low, middle, high = rows["planted-same"]["ours_over_it"]
     assert 0 < low <= middle <= high
@@ -286,7 +305,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        for check in (check_planted, check_slow_rival, check_frame, check_rivals_frame, check_roofline, check_sweep):
+        for check in (check_planted, check_slow_rival, check_turns, check_frame, check_rivals_frame, check_roofline, check_sweep):
             check(model, folder)
         check_report(folder)
         check_targets(folder)

@@ -3,9 +3,11 @@
 A worker file defines VARIANTS (what --list prints; see README.md) and a class with
 
     load(variant)                   static; imports the runtime, or raises Missing when it is not installed
-    __init__(self, variant, case)   loads the model, on the device
+    __init__(self, variant, case)   loads the model and compiles it, on a GPU while other rivals do
+    choose(self)                    optional: what needs the machine to itself, since it times several ways to run the
+                                    network and keeps the fastest; capturing graphs; called once
     version                         text
-    settings                        text, optional: what was chosen from several ways to run the network
+    settings                        text, optional: what was chosen
     nchw                            whether the network's input is NCHW
     infer(self, array)              NHWC float32 in, {head name: NHWC or NCHW} out
     call(self)                      one timed call on the input that the last infer left in place
@@ -146,10 +148,15 @@ class Loop:
         start = time.perf_counter()
         self.case = command
         self.runtime = self.make(self.variant, command)
-        if command.get("measure") == "frame":
-            self.frames = Frames(self.runtime, command)
-        return {"version": self.runtime.version, "settings": getattr(self.runtime, "settings", ""),
-                "open_ms": (time.perf_counter() - start) * 1e3}
+        return {"version": self.runtime.version, "open_ms": (time.perf_counter() - start) * 1e3}
+
+    def choose(self, _command):
+        start = time.perf_counter()
+        if hasattr(self.runtime, "choose"):
+            self.runtime.choose()
+        if self.case.get("measure") == "frame":
+            self.frames = Frames(self.runtime, self.case)
+        return {"ms": (time.perf_counter() - start) * 1e3, "settings": getattr(self.runtime, "settings", "")}
 
     def infer(self, command):
         shape = (self.case["batch"], self.case["height"], self.case["width"], 3)
@@ -186,10 +193,10 @@ class Loop:
 
     def answer(self, line):
         command = json.loads(line)
-        if command["command"] in ("infer", "poses", "time") and self.runtime is None:
+        if command["command"] in ("choose", "infer", "poses", "time") and self.runtime is None:
             return {"ok": False, "why": command["command"] + " before open"}
-        verbs = {"load": self.load, "open": self.open, "infer": self.infer, "poses": self.poses, "time": self.time,
-                 "memory": self.memory}
+        verbs = {"load": self.load, "open": self.open, "choose": self.choose, "infer": self.infer,
+                 "poses": self.poses, "time": self.time, "memory": self.memory}
         try:
             return dict(ok=True, **verbs[command["command"]](command))
         except Missing as e:

@@ -107,28 +107,28 @@ class Jax:
         precision = "highest" if case["precision"] == "fp32" else "default"
         names = [o.name for o in onnx.load(case["model"]).graph.output]
         self.heads = head_outputs(names)
-        f, weights, source = build(case["model"], [names[i] for i in self.heads.values()],
-                                   self.dtype, precision)
+        self.network, self.weights, source = build(case["model"], [names[i] for i in self.heads.values()],
+                                                   self.dtype, precision)
         dims = source.type.tensor_type.shape.dim
         self.nchw = wants_nchw([d.dim_value or d.dim_param for d in dims])
         size = (case["height"], case["width"])
-        shape = (case["batch"], 3, *size) if self.nchw else (case["batch"], *size, 3)
-        self._compile(f, jax.ShapeDtypeStruct(shape, self.dtype), weights)
-        self.x = jax.device_put(np.zeros(shape, self.dtype), self.format)
+        self.shape = (case["batch"], 3, *size) if self.nchw else (case["batch"], *size, 3)
         self.version = f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
 
-    def _compile(self, f, x, weights):
-        """Arguments lie in memory as XLA likes them best, where it has the choice: else it turns every filter
-        around in every call."""
+    def choose(self):
+        """Compiles, while XLA times the libraries' algorithms. Arguments lie in memory as XLA likes them best, where
+        it has the choice: else it turns every filter around in every call."""
         from jax.experimental.layout import Format, Layout
-        shapes = {name: self.jax.ShapeDtypeStruct(w.shape, w.dtype) for name, w in weights.items()}
+        x = self.jax.ShapeDtypeStruct(self.shape, self.dtype)
+        shapes = {name: self.jax.ShapeDtypeStruct(w.shape, w.dtype) for name, w in self.weights.items()}
         try:
-            self.run = self.jax.jit(f, in_shardings=Format(Layout.AUTO)).lower(x, shapes).compile()
+            self.run = self.jax.jit(self.network, in_shardings=Format(Layout.AUTO)).lower(x, shapes).compile()
             self.settings = "automatic layouts"
         except self.jax.errors.JaxRuntimeError:
-            self.run = self.jax.jit(f).lower(x, shapes).compile()
+            self.run = self.jax.jit(self.network).lower(x, shapes).compile()
         (self.format, formats), _ = self.run.input_formats
-        self.weights = self.jax.device_put(weights, formats)
+        self.weights = self.jax.device_put(self.weights, formats)
+        self.x = self.jax.device_put(np.zeros(self.shape, self.dtype), self.format)
 
     def infer(self, array):
         array = array.transpose(0, 3, 1, 2) if self.nchw else array

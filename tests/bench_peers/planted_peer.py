@@ -6,6 +6,8 @@ planted-moved  puts every pose 40 pixels to the right, when poses are asked for
 planted-dead   ends in the middle of open   planted-babble   answers with something that is no JSON
 planted-mute   never answers to open; planted-stuck never answers once it has been timed three times
 planted-odd    tells times that are no numbers
+planted-gpu-a, planted-gpu-b  say that they are of a GPU; they take 0.5 s more to open and to choose, and write when they
+               did into $PLANTED_LOG
 """
 import json
 import os
@@ -15,10 +17,10 @@ import time
 
 import numpy as np
 
-KINDS = ["same", "slow", "wrong", "moved", "absent", "dead", "babble", "mute", "stuck", "odd"]
+KINDS = ["same", "slow", "wrong", "moved", "absent", "dead", "babble", "mute", "stuck", "odd", "gpu-a", "gpu-b"]
 
 if sys.argv[1:] == ["--list"]:
-    print(json.dumps({"variants": [{"name": "planted-" + k, "device": "cpu"} for k in KINDS]}))
+    print(json.dumps({"variants": [{"name": "planted-" + k, "device": "cuda" if "gpu" in k else "cpu"} for k in KINDS]}))
     sys.exit(0)
 
 kind = sys.argv[1].removeprefix("planted-")
@@ -38,10 +40,16 @@ timed = 0
 engine = subprocess.Popen([os.environ["POSENET_BENCH"], "--worker", "cpu"], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 for line in sys.stdin:
+    began = time.monotonic()
     engine.stdin.write(line)
     engine.stdin.flush()
     reply = json.loads(engine.stdout.readline())
     command = json.loads(line)
+    if "gpu" in kind and command["command"] in ("open", "choose"):
+        time.sleep(0.5)
+        with open(os.environ["PLANTED_LOG"], "a", encoding="utf-8") as log:
+            log.write(f"{command['command']} {began} {time.monotonic()}\n")
+        reply["ms"] = (time.monotonic() - began) * 1e3
     timed += command["command"] == "time"
     if (kind == "mute" and command["command"] == "open") or (kind == "stuck" and timed > 3):
         time.sleep(3600)
