@@ -37,28 +37,36 @@ def draw_group(plot, raws, folder, name):
     plot.close(figure)
 
 
-def draw_progress(plot, raws, folder):
-    """Our ratio by commit, one line a case that was measured more than once on one machine."""
-    lines = {}
-    for raw in raws:
-        if ratio(raw):
-            lines.setdefault((machine(raw), *case(raw)), []).append(raw)
-    lines = [line for line in lines.values() if len(line) > 1]
-    if not lines:
-        return
+def draw_lines(axes, lines):
+    """Our ratio by commit, one line a case."""
     commits = []
     for raw in sorted((raw for line in lines for raw in line), key=lambda r: r["when"]):
         commits += [raw["commit"]] if raw["commit"] not in commits else []
-    figure, axes = plot.subplots(figsize=(12, 5))
-    for line in lines:
-        low, middle, high = ([ratio(raw)[i] for raw in line] for i in range(3))
+    for i, line in enumerate(lines):
+        low, middle, high = ([ratio(raw)[k] for raw in line] for k in range(3))
         errors = [[m - a for m, a in zip(middle, low)], [b - m for m, b in zip(middle, high)]]
-        axes.errorbar([commits.index(raw["commit"]) for raw in line], middle, errors, marker="o",
+        axes.errorbar([commits.index(raw["commit"]) for raw in line], middle, errors, marker="os^v"[i // 10 % 4],
                       capsize=3, label=f"{title(line[0])}, {line[0]['threads']} threads, {line[0]['measure']}")
     axes.set_xticks(range(len(commits)), commits, rotation=45)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel("our time over the fastest rival's")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def draw_progress(plot, raws, folder):
+    """Cases that were measured more than once on one machine, those of CPUs above those of GPUs."""
+    lines = {}
+    for raw in raws:
+        if ratio(raw):
+            lines.setdefault((machine(raw), *case(raw)), []).append(raw)
+    lines = [line for line in lines.values() if len(line) > 1]
+    panels = [[line for line in lines if line[0]["group"].startswith("cuda") == gpu] for gpu in (False, True)]
+    panels = [panel for panel in panels if panel]
+    if not panels:
+        return
+    figure, axes = plot.subplots(len(panels), figsize=(12, 4.5 * len(panels)), squeeze=False)
+    for panel, at in zip(panels, axes[:, 0]):
+        draw_lines(at, panel)
     save(figure, folder, "progress")
     plot.close(figure)
 

@@ -31,13 +31,19 @@ def table(raws, again):
     busy = sum(any(r.get("others_cpu", 0) > DISTURBED * raw["cores"] for r in raw["runtimes"]) for raw in raws)
     lines += ["", "Medians of one interleaved run for each line. The ratio is taken round by round; its "
               "median and 95 % interval. " + "; ".join(where + versions) + "."]
-    for name, ratios in again:
-        lines[-1] += (f" {name}, measured {len(ratios)} times: ratios " +
-                      ", ".join(f"{r:.3f}" for r in ratios) +
-                      f", {100 * (max(ratios) / min(ratios) - 1):.1f} % apart.")
     if busy:
         lines[-1] += f" The machine was busy during {busy} of {len(raws)} of these: not to be relied on."
+    if again:
+        lines += ["", repetitions(again)]
     return "\n".join(lines) + "\n"
+
+
+def repetitions(again):
+    """How far the ratios of the same command lie apart, in one sentence."""
+    apart = [100 * (max(ratios) / min(ratios) - 1) for _, ratios in again]
+    each = [f"{name}: {', '.join(f'{r:.3f}' for r in ratios)} ({percent:.1f} %)"
+            for (name, ratios), percent in zip(again, apart)]
+    return f"The same command again: ratios at most {max(apart):.1f} % apart. " + "; ".join(each) + "."
 
 
 DETAILS = [("p50 ms", lambda r, n: f"{quantile(r, 0.5):.3f}"), ("p90", lambda r, n: f"{quantile(r, 0.9):.3f}"),

@@ -3,10 +3,10 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm targets repeat slots roofline  in turn, ten minutes. More rows of the tables are the parts
-# network and frame, eight minutes; autotune is another one (torch.compile's autotuning takes minutes a network). Each
-# can be named alone. A record that is there already is not made again, so a run that was cut short goes on where it
-# stopped when it is started again.
+# cuda is the parts  warm targets repeat slots roofline  in turn, nine minutes. More rows of the tables are the parts
+# warm_rest network frame, five minutes; autotune is another one (torch.compile's autotuning takes minutes a network).
+# Each can be named alone. A record that is there already is not made again, so a run that was cut short goes on where
+# it stopped when it is started again.
 #
 # POSENET_BUILD is the build folder (default: build). Results go to POSENET_RESULTS (default:
 # bench/results/DATE-COMMIT). POSENET_PYTHON runs the rivals. What runtimes compile or tune once is kept in
@@ -32,7 +32,13 @@ cache=${POSENET_BENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/posenet-bench}
 export TORCHINDUCTOR_CACHE_DIR="$cache/inductor" TRITON_CACHE_DIR="$cache/triton" \
     JAX_COMPILATION_CACHE_DIR="$cache/jax" JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
     JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=0 POSENET_CACHE="$cache/posenet"
+# What is compiled was so in the part warm: processes that would help only keep cores busy.
+export TORCHINDUCTOR_COMPILE_THREADS=1
 mkdir -p "$POSENET_CACHE" "$cache/models" || exit 2
+# Python keeps the rivals' bytecode, which packages may lack: beside their sources, or here where it cannot.
+unset PYTHONDONTWRITEBYTECODE
+"$python" -c 'import os, numpy; raise SystemExit(not os.access(os.path.dirname(numpy.__file__), os.W_OK))' \
+    2>/dev/null || export PYTHONPYCACHEPREFIX="$cache/bytecode"
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$out" || exit 2
@@ -157,6 +163,7 @@ row() {
     model "$architecture" "$stride" "$multiplier"
     only=${POSENET_BENCH_ONLY:-$(runtimes "$who" "$1")}
     iterations=100
+    [ "$1" = network ] || iterations=50 # rivals' frames take milliseconds
     [ "$batch" = 1 ] || iterations=20
     measure "cuda_${word}_${size}_b${batch}_$1${2:-}" --device cuda --precision fp16 --model "$made" --size "$size" \
         --batch "$batch" --measure "$1" --rounds 9 --iterations $iterations --pause 5 \
@@ -173,33 +180,71 @@ ROW
     done 3<"$scratch/rows"
 }
 
-# open_once FILE VARIANT: opens the case in $made, $size and $batch, so that what the rival compiles is kept.
+# open_once LAST COMMAND...: a worker opens the case in $made, $size and $batch, so that what it compiles or chooses
+# once is kept. LAST is the last command that it gets: open or choose.
 open_once() {
+    last=$1
+    shift
     start=$(date +%s)
-    printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
-        "$made" "${size%x*}" "${size#*x}" "$batch" |
-        timeout 75 "$python" "$source/bench/peers/$1" "$2" 2>/dev/null | cut -c1-160
-    echo "$2 $word $size b$batch: $(($(date +%s) - start)) s"
+    {
+        printf '{"command":"open","model":"%s","width":%s,"height":%s,"batch":%s,"threads":2,"precision":"fp16"}\n' \
+            "$made" "${size%x*}" "${size#*x}" "$batch"
+        [ "$last" = open ] || echo '{"command":"choose"}'
+    } | timeout 100 "$@" 2>/dev/null | cut -c1-160
+    for name in "$@"; do :; done
+    echo "$name $word $size b$batch: $(($(date +%s) - start)) s"
 }
 
-# What rivals compile for the rows of the targets, all at once: none of them times anything here that is kept. Caches of
-# Python's own modules are filled by the way.
-part_warm() {
-    echo "$rows_network" | grep . | head -n 6 >"$scratch/warm"
+# warm ROWS: what is made once, before anything is timed, for those that have no record yet. The models; Python's
+# bytecode; what rivals compile, which all do at once and none runs; then what this engine chooses, with the GPU to
+# itself.
+warm() {
+    peers=$source/bench/peers
+    echo "$1" | grep . >"$scratch/rows"
+    : >"$scratch/warm"
+    while read -r architecture stride multiplier size batch who <&3; do
+        row="$architecture $stride $multiplier $size $batch $who"
+        [ "$multiplier" = - ] && multiplier=''
+        model "$architecture" "$stride" "$multiplier"
+        [ -s "$out/cuda_${word}_${size}_b${batch}_network.json" ] || echo "$row" >>"$scratch/warm"
+    done 3<"$scratch/rows"
+    [ -s "$scratch/warm" ] || return
+    for peer in pytorch_peer.py:pytorch-compile onnxruntime_peer.py:onnxruntime-cuda jax_peer.py:jax-jit; do
+        echo '{"command":"load"}' | timeout 100 "$python" "$peers/${peer%:*}" "${peer#*:}" >/dev/null 2>&1 &
+    done
+    wait
+    echo "models and bytecode: $(($(date +%s) - began)) s since the start"
     while read -r architecture stride multiplier size batch who <&3; do
         [ "$multiplier" = - ] && multiplier=''
         model "$architecture" "$stride" "$multiplier"
-        TORCHINDUCTOR_COMPILE_THREADS=4 open_once pytorch_peer.py pytorch-compile </dev/null &
-        [ "$who" = most ] || open_once jax_peer.py jax-jit </dev/null &
+        TORCHINDUCTOR_COMPILE_THREADS=4 open_once open "$python" "$peers/pytorch_peer.py" pytorch-compile &
+        [ "$who" = all ] || continue
+        open_once choose "$python" "$peers/jax_peer.py" jax-jit &
+        open_once choose "$python" "$peers/onnxruntime_peer.py" onnxruntime-cuda-nhwc & # its files are read once
     done 3<"$scratch/warm"
     wait
-    # Which of a kernel's variants is fastest was told while others used the GPU: to be told again.
-    find "$TORCHINDUCTOR_CACHE_DIR" -name '*.best_config' -delete 2>/dev/null
+    while read -r architecture stride multiplier size batch who <&3; do
+        [ "$multiplier" = - ] && multiplier=''
+        model "$architecture" "$stride" "$multiplier"
+        open_once open "$bench" --worker cuda
+    done 3<"$scratch/warm"
+}
+
+first_rows() {
+    echo "$rows_network" | grep . | head -n 6
+}
+
+part_warm() {
+    warm "$(first_rows)"
+}
+
+part_warm_rest() {
+    warm "$(echo "$rows_network" | grep . | tail -n +7)"
 }
 
 # The rows that bench/report.py holds against their targets.
 part_targets() {
-    every network "$(echo "$rows_network" | grep . | head -n 6)"
+    every network "$(first_rows)"
     every frame "$(echo "$rows_frame" | grep . | head -n 2)"
 }
 
@@ -211,15 +256,15 @@ part_frame() {
     every frame "$rows_frame"
 }
 
-# The same again, of those that were close: how far two runs lie apart.
+# The same again, against those that were close: how far two runs lie apart.
 part_repeat() {
-    every network "$(echo "$rows_network" | grep . | sed -n '2,3{s/[a-z]*$/close/;p}')" _again
+    every network "$(first_rows | sed 's/[a-z]*$/close/')" _again
 }
 
 # The rows of the targets against torch.compile as its users get the most out of it.
 part_autotune() {
     row_seconds=${POSENET_ROW_SECONDS:-240}
-    every network "$(echo "$rows_network" | grep . | head -n 6 | sed 's/[a-z]*$/autotune/')" _autotune
+    every network "$(first_rows | sed 's/[a-z]*$/autotune/')" _autotune
 }
 
 # Frames in flight, of ours only.
@@ -247,17 +292,20 @@ part_roofline() {
 }
 
 part_cuda() {
-    part_warm
-    part_targets
-    part_repeat
-    part_slots
-    part_roofline
+    for one in warm targets repeat slots roofline; do timed "$one"; done
+}
+
+# timed PART
+timed() {
+    part_start=$(date +%s)
+    "part_$1"
+    [ "$1" = cuda ] || echo "part $1: $(($(date +%s) - part_start)) s, $(($(date +%s) - began)) s since the start"
 }
 
 [ $# -gt 0 ] || { set -- cpu; nvidia-smi -L >/dev/null 2>&1 && set -- cpu cuda; }
 for part in "$@"; do
     case $part in
-    cpu | cuda | warm | targets | repeat | slots | roofline | network | frame | autotune) "part_$part" ;;
+    cpu | cuda | warm | warm_rest | targets | repeat | slots | roofline | network | frame | autotune) timed "$part" ;;
     *) echo "$part: no part; the first lines of this file name them" >&2; exit 2 ;;
     esac
 done
