@@ -208,7 +208,7 @@ warm() {
         model "$architecture" "$stride" "$multiplier"
         [ -s "$out/cuda_${word}_${size}_b${batch}_network.json" ] || echo "$row" >>"$scratch/warm"
     done 3<"$scratch/rows"
-    [ -s "$scratch/warm" ] || return
+    if [ ! -s "$scratch/warm" ] || late warm; then return; fi
     for peer in pytorch_peer.py:pytorch-compile onnxruntime_peer.py:onnxruntime-cuda jax_peer.py:jax-jit; do
         echo '{"command":"load"}' | timeout 100 "$python" "$peers/${peer%:*}" "${peer#*:}" >/dev/null 2>&1 &
     done
@@ -226,7 +226,7 @@ warm() {
     while read -r architecture stride multiplier size batch who <&3; do
         [ "$multiplier" = - ] && multiplier=''
         model "$architecture" "$stride" "$multiplier"
-        open_once open "$bench" --worker cuda
+        late "tuning $word $size b$batch" || open_once open "$bench" --worker cuda
     done 3<"$scratch/warm"
 }
 
