@@ -152,6 +152,18 @@ __device__ inline void store_rows(const CUtensorMap *map, int c, int row, unsign
 #endif
 }
 
+// The same to a map's box from channel c, column x, line y of picture n on.
+__device__ inline void store_window(const CUtensorMap *map, int c, int x, int y, int n,
+                                    unsigned from)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group "
+                 "[%0, {%1, %2, %3, %4}], [%5];" ::"l"(map),
+                 "r"(c), "r"(x), "r"(y), "r"(n), "r"(from)
+                 : "memory");
+#endif
+}
+
 // Makes one group of the thread's stores since the last.
 __device__ inline void end_stores()
 {
