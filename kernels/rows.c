@@ -34,7 +34,9 @@ const row *const all_rows[] = {
 #ifdef POSENET_HAVE_CUDA
     &preprocess_cuda,
     &decode_cuda,
+    &conv_max_pool_wgmma_cuda,
     &conv_max_pool_cuda,
+    &conv_root_wgmma_cuda,
     &conv_root_mma_cuda,
     &depthwise_pointwise_cuda,
     &depthwise_pointwise_stream_cuda,
