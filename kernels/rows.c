@@ -45,6 +45,7 @@ const row *const all_rows[] = {
     &conv_thin_cuda,
     &conv_root_cuda,
     &conv_depthwise_cuda,
+    &conv_shift_cuda,
     &conv_tma_cuda,
     &conv_mma_cuda,
     &conv_cublaslt,

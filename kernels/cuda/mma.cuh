@@ -87,6 +87,17 @@ __device__ inline void store_matrices_turned(unsigned to, const unsigned (&in)[4
 #endif
 }
 
+// An 8x8 matrix of halves in registers, turned: a lane with columns 2q and 2q + 1 of row g gets
+// rows 2q and 2q + 1 of column g.
+__device__ inline unsigned turned(unsigned halves)
+{
+    unsigned out = halves;
+#if __CUDA_ARCH__ >= 800
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(out) : "r"(halves));
+#endif
+    return out;
+}
+
 __device__ inline uint4 load_shared(unsigned from)
 {
     uint4 out = {};

@@ -22,6 +22,15 @@ __device__ inline uint64_t describe_rows(unsigned rows)
     return (rows & 0x3ffff) / 16 | uint64_t{1} << 16 | eight_rows << 32 | permuted << 62;
 }
 
+// The same for rows of 8 halves that follow each other, 16 bytes each, unpermuted; the next 8
+// columns of all of them lie `apart` bytes on. They begin at any multiple of 16 bytes; one row on
+// it is 1 more.
+__device__ inline uint64_t describe_pieces(unsigned rows, unsigned apart)
+{
+    const uint64_t eight_rows = 128 / 16;
+    return (rows & 0x3ffff) / 16 | uint64_t{apart / 16} << 16 | eight_rows << 32;
+}
+
 // Before the first product of a group, after the sums were touched otherwise.
 __device__ inline void begin_products()
 {
@@ -63,144 +72,122 @@ __device__ inline void show_writes()
 
 // ---- sums += x filter', 64 x N += 64 x 16 times (N x 16)', by a warpgroup ----------------------
 
-#define SUMS_OF_TWO(sums, j)                                                                       \
-    "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3]),                        \
-        "+f"(sums[(j) + 1][0]), "+f"(sums[(j) + 1][1]), "+f"(sums[(j) + 1][2]),                    \
-        "+f"(sums[(j) + 1][3])
+// Operands of the product: the sums of so many tiles of 8 columns come first.
+#define NAMES_4                                                                                    \
+    "%0, %1, %2, %3, %4, %5, %6, %7"                                                               \
+    ", %8, %9, %10, %11, %12, %13, %14, %15"
+#define NAMES_5  NAMES_4 ", %16, %17, %18, %19"
+#define NAMES_6  NAMES_5 ", %20, %21, %22, %23"
+#define NAMES_7  NAMES_6 ", %24, %25, %26, %27"
+#define NAMES_8  NAMES_7 ", %28, %29, %30, %31"
+#define NAMES_9  NAMES_8 ", %32, %33, %34, %35"
+#define NAMES_10 NAMES_9 ", %36, %37, %38, %39"
+#define NAMES_12 NAMES_10 ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define NAMES_13 NAMES_12 ", %48, %49, %50, %51"
+#define NAMES_14 NAMES_13 ", %52, %53, %54, %55"
+#define NAMES_16 NAMES_14 ", %56, %57, %58, %59, %60, %61, %62, %63"
+#define NAMES_17 NAMES_16 ", %64, %65, %66, %67"
+#define NAMES_18 NAMES_17 ", %68, %69, %70, %71"
+#define NAMES_21                                                                                   \
+    NAMES_18 ", %72, %73, %74, %75, %76, %77, %78, %79"                                            \
+             ", %80, %81, %82, %83"
+#define NAMES_24                                                                                   \
+    NAMES_21 ", %84, %85, %86, %87, %88, %89, %90, %91"                                            \
+             ", %92, %93, %94, %95"
+#define NAMES_32                                                                                   \
+    NAMES_24 ", %96, %97, %98, %99, %100, %101, %102, %103"                                        \
+             ", %104, %105, %106, %107, %108, %109, %110, %111"                                    \
+             ", %112, %113, %114, %115, %116, %117, %118, %119"                                    \
+             ", %120, %121, %122, %123, %124, %125, %126, %127"
 
-__device__ inline void multiply_tile(float (&sums)[4][4], uint64_t x, uint64_t filter)
-{
+#define SUM(sums, j)  "+f"(sums[j][0]), "+f"(sums[j][1]), "+f"(sums[j][2]), "+f"(sums[j][3])
+#define SUMS_4(sums)  SUM(sums, 0), SUM(sums, 1), SUM(sums, 2), SUM(sums, 3)
+#define SUMS_5(sums)  SUMS_4(sums), SUM(sums, 4)
+#define SUMS_6(sums)  SUMS_5(sums), SUM(sums, 5)
+#define SUMS_7(sums)  SUMS_6(sums), SUM(sums, 6)
+#define SUMS_8(sums)  SUMS_7(sums), SUM(sums, 7)
+#define SUMS_9(sums)  SUMS_8(sums), SUM(sums, 8)
+#define SUMS_10(sums) SUMS_9(sums), SUM(sums, 9)
+#define SUMS_12(sums) SUMS_10(sums), SUM(sums, 10), SUM(sums, 11)
+#define SUMS_13(sums) SUMS_12(sums), SUM(sums, 12)
+#define SUMS_14(sums) SUMS_13(sums), SUM(sums, 13)
+#define SUMS_16(sums) SUMS_14(sums), SUM(sums, 14), SUM(sums, 15)
+#define SUMS_17(sums) SUMS_16(sums), SUM(sums, 16)
+#define SUMS_18(sums) SUMS_17(sums), SUM(sums, 17)
+#define SUMS_21(sums) SUMS_18(sums), SUM(sums, 18), SUM(sums, 19), SUM(sums, 20)
+#define SUMS_24(sums) SUMS_21(sums), SUM(sums, 21), SUM(sums, 22), SUM(sums, 23)
+#define SUMS_32(sums)                                                                              \
+    SUMS_24(sums), SUM(sums, 24), SUM(sums, 25), SUM(sums, 26), SUM(sums, 27), SUM(sums, 28),      \
+        SUM(sums, 29), SUM(sums, 30), SUM(sums, 31)
+
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15}, "
-                 "%16, %17, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2)
-                 : "l"(x), "l"(filter));
+#define PRODUCT(TILES, COLUMNS, X, FILTER)                                                         \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n" #COLUMNS "k16.f32.f16.f16 {" NAMES_##TILES    \
+                 "}, %" #X ", %" #FILTER ", 1, 1, 1, 0, 0;"                                        \
+                 : SUMS_##TILES(sums)                                                              \
+                 : "l"(x), "l"(filter))
+#else
+#define PRODUCT(TILES, COLUMNS, X, FILTER) static_cast<void>(0)
 #endif
-}
 
-__device__ inline void multiply_tile(float (&sums)[6][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n48k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23}, "
-                 "%24, %25, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4)
-                 : "l"(x), "l"(filter));
-#endif
-}
+// COLUMNS is 8 * TILES, X and FILTER are the places of the operands behind the sums.
+#define MULTIPLY_TILE(TILES, COLUMNS, X, FILTER)                                                   \
+    __device__ inline void multiply_tile(float(&sums)[TILES][4], uint64_t x, uint64_t filter)      \
+    {                                                                                              \
+        PRODUCT(TILES, COLUMNS, X, FILTER);                                                        \
+    }
 
-__device__ inline void multiply_tile(float (&sums)[8][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "%32, %33, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
-                   SUMS_OF_TWO(sums, 6)
-                 : "l"(x), "l"(filter));
-#endif
-}
+MULTIPLY_TILE(4, 32, 16, 17)
+MULTIPLY_TILE(5, 40, 20, 21)
+MULTIPLY_TILE(6, 48, 24, 25)
+MULTIPLY_TILE(7, 56, 28, 29)
+MULTIPLY_TILE(8, 64, 32, 33)
+MULTIPLY_TILE(9, 72, 36, 37)
+MULTIPLY_TILE(10, 80, 40, 41)
+MULTIPLY_TILE(12, 96, 48, 49)
+MULTIPLY_TILE(13, 104, 52, 53)
+MULTIPLY_TILE(14, 112, 56, 57)
+MULTIPLY_TILE(16, 128, 64, 65)
+MULTIPLY_TILE(17, 136, 68, 69)
+MULTIPLY_TILE(18, 144, 72, 73)
+MULTIPLY_TILE(21, 168, 84, 85)
+MULTIPLY_TILE(24, 192, 96, 97)
+MULTIPLY_TILE(32, 256, 128, 129)
 
-__device__ inline void multiply_tile(float (&sums)[12][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n96k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, "
-                 "%40, %41, %42, %43, %44, %45, %46, %47}, "
-                 "%48, %49, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
-                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10)
-                 : "l"(x), "l"(filter));
-#endif
-}
-
-__device__ inline void multiply_tile(float (&sums)[16][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, "
-                 "%40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, "
-                 "%56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "%64, %65, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
-                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10),
-                   SUMS_OF_TWO(sums, 12), SUMS_OF_TWO(sums, 14)
-                 : "l"(x), "l"(filter));
-#endif
-}
-
-__device__ inline void multiply_tile(float (&sums)[24][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, "
-                 "%40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, "
-                 "%56, %57, %58, %59, %60, %61, %62, %63, "
-                 "%64, %65, %66, %67, %68, %69, %70, %71, "
-                 "%72, %73, %74, %75, %76, %77, %78, %79, "
-                 "%80, %81, %82, %83, %84, %85, %86, %87, "
-                 "%88, %89, %90, %91, %92, %93, %94, %95}, "
-                 "%96, %97, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
-                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10),
-                   SUMS_OF_TWO(sums, 12), SUMS_OF_TWO(sums, 14), SUMS_OF_TWO(sums, 16),
-                   SUMS_OF_TWO(sums, 18), SUMS_OF_TWO(sums, 20), SUMS_OF_TWO(sums, 22)
-                 : "l"(x), "l"(filter));
-#endif
-}
-
-__device__ inline void multiply_tile(float (&sums)[32][4], uint64_t x, uint64_t filter)
-{
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, "
-                 "%8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, "
-                 "%40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, "
-                 "%56, %57, %58, %59, %60, %61, %62, %63, "
-                 "%64, %65, %66, %67, %68, %69, %70, %71, "
-                 "%72, %73, %74, %75, %76, %77, %78, %79, "
-                 "%80, %81, %82, %83, %84, %85, %86, %87, "
-                 "%88, %89, %90, %91, %92, %93, %94, %95, "
-                 "%96, %97, %98, %99, %100, %101, %102, %103, "
-                 "%104, %105, %106, %107, %108, %109, %110, %111, "
-                 "%112, %113, %114, %115, %116, %117, %118, %119, "
-                 "%120, %121, %122, %123, %124, %125, %126, %127}, "
-                 "%128, %129, 1, 1, 1, 0, 0;"
-                 : SUMS_OF_TWO(sums, 0), SUMS_OF_TWO(sums, 2), SUMS_OF_TWO(sums, 4),
-                   SUMS_OF_TWO(sums, 6), SUMS_OF_TWO(sums, 8), SUMS_OF_TWO(sums, 10),
-                   SUMS_OF_TWO(sums, 12), SUMS_OF_TWO(sums, 14), SUMS_OF_TWO(sums, 16),
-                   SUMS_OF_TWO(sums, 18), SUMS_OF_TWO(sums, 20), SUMS_OF_TWO(sums, 22),
-                   SUMS_OF_TWO(sums, 24), SUMS_OF_TWO(sums, 26), SUMS_OF_TWO(sums, 28),
-                   SUMS_OF_TWO(sums, 30)
-                 : "l"(x), "l"(filter));
-#endif
-}
-
-#undef SUMS_OF_TWO
+#undef MULTIPLY_TILE
+#undef PRODUCT
+#undef SUM
+#undef SUMS_4
+#undef NAMES_4
+#undef SUMS_5
+#undef NAMES_5
+#undef SUMS_6
+#undef NAMES_6
+#undef SUMS_7
+#undef NAMES_7
+#undef SUMS_8
+#undef NAMES_8
+#undef SUMS_9
+#undef NAMES_9
+#undef SUMS_10
+#undef NAMES_10
+#undef SUMS_12
+#undef NAMES_12
+#undef SUMS_13
+#undef NAMES_13
+#undef SUMS_14
+#undef NAMES_14
+#undef SUMS_16
+#undef NAMES_16
+#undef SUMS_17
+#undef NAMES_17
+#undef SUMS_18
+#undef NAMES_18
+#undef SUMS_21
+#undef NAMES_21
+#undef SUMS_24
+#undef NAMES_24
+#undef SUMS_32
+#undef NAMES_32
 
 #endif
