@@ -21,20 +21,26 @@
 
 #include "kernels/op.h"
 
-__device__ inline void wait_for_previous()
+// The first half of wait_for_previous: let_next_start comes later.
+__device__ inline void wait_for_previous_alone()
 {
 #if __CUDA_ARCH__ >= 900
     cudaGridDependencySynchronize();
-    cudaTriggerProgrammaticLaunchCompletion();
 #endif
 }
 
-// For a kernel that has nothing to wait for.
+// For a kernel that has nothing to wait for, or has waited.
 __device__ inline void let_next_start()
 {
 #if __CUDA_ARCH__ >= 900
     cudaTriggerProgrammaticLaunchCompletion();
 #endif
+}
+
+__device__ inline void wait_for_previous()
+{
+    wait_for_previous_alone();
+    let_next_start();
 }
 
 // Rounded up: how many blocks of b it takes for a.

@@ -19,23 +19,29 @@
 #include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
-// Makes the barriers, and requests the filter: one thread. `tiles`: those that the block finishes.
+// One thread's.
+__device__ inline void shift_load(const conv_shift_arguments &a, const shift_layout &l,
+                                  unsigned base, const unsigned char *filter, int unit, int stage)
+{
+    unsigned barrier = base + l.barriers + stage * 8;
+    expect_bytes(barrier, SHIFT_UNIT);
+    copy_bulk(base + stage * SHIFT_UNIT, filter + unit * SHIFT_UNIT, SHIFT_UNIT, barrier);
+}
+
+// Makes the barriers, and requests the filter's first units: one thread. `tiles`: those that the
+// block finishes.
 __device__ inline void shift_begin(const conv_shift_arguments &a, const shift_layout &l,
-                                   unsigned base, int channel, int share, int tiles)
+                                   unsigned base, const unsigned char *filter, int tiles)
 {
     if (threadIdx.x != 0) return;
-    unsigned barrier = base + l.barriers;
+    const unsigned barrier = base + l.barriers, sums = barrier + a.stages * 8;
 #pragma unroll 1
-    for (int i = 0; i <= a.units; i++) make_barrier(barrier + i * 8);
+    for (int i = 0; i < a.stages; i++) make_barrier(barrier + i * 8);
+    make_barrier(sums);
     show_barriers();
-    const int first = channel / SHIFT_CHANNELS * (a.ins / SHIFT_STEP) + share * a.units;
-    const unsigned char *from = a.filter + static_cast<int64_t>(first) * SHIFT_UNIT;
 #pragma unroll 1
-    for (int i = 0; i < a.units; i++, barrier += 8) {
-        expect_bytes(barrier, SHIFT_UNIT);
-        copy_bulk(base + i * SHIFT_UNIT, from + i * SHIFT_UNIT, SHIFT_UNIT, barrier);
-    }
-    expect_bytes(barrier, (tiles << a.share_bits) * SHIFT_TILE);
+    for (int i = 0; i < a.stages; i++) shift_load(a, l, base, filter, i, i);
+    expect_bytes(sums, (tiles << a.share_bits) * SHIFT_TILE);
 }
 
 // Zeros where there is no bias.
@@ -47,55 +53,51 @@ __device__ inline void shift_copy_bias(const conv_shift_arguments &a, unsigned t
     copy_async(to + i * 16, a.bias ? a.bias + channel + i * 4 : any, a.bias != nullptr);
 }
 
-// Where a thread is among the pixels of x and the zeros before its lines.
-struct shift_walk {
-    int line, column, picture, lines, columns; // lines, columns: of a step
+// A pixel, or a zero, by its number in the row of them all. The zeros before a picture and before a
+// line come first where x is meant; y has them behind.
+struct shift_place {
+    int picture, line, column;
 
-    __device__ shift_walk(const conv_shift_arguments &a, int at, int step)
+    __device__ shift_place(const conv_shift_arguments &a, int number)
     {
-        lines = step / a.pitch;
-        columns = step - lines * a.pitch;
-        int all = at / a.pitch;
-        column = at - all * a.pitch;
-        picture = all / a.lines;
+        int all = __umulhi(number, a.by_pitch);
+        column = number - all * a.pitch;
+        picture = __umulhi(all, a.by_lines);
         line = all - picture * a.lines;
     }
 
-    __device__ void next(const conv_shift_arguments &a)
+    // On by another place's number.
+    __device__ void move(const conv_shift_arguments &a, const shift_place &by)
     {
-        line += lines;
-        column += columns;
+        column += by.column;
+        line += by.line;
+        picture += by.picture;
         if (column >= a.pitch) {
             column -= a.pitch;
             line++;
         }
-        while (line >= a.lines) {
+        if (line >= a.lines) {
             line -= a.lines;
             picture++;
         }
     }
-
-    // The pixel's number in x, or -1.
-    __device__ int pixel(const conv_shift_arguments &a) const
-    {
-        int y = line - a.dilation, x = column - a.dilation;
-        return x >= 0 && y >= 0 && picture < a.pictures ? (picture * a.height + y) * a.width + x
-                                                        : -1;
-    }
 };
 
 // The block's planes from `first` on: two if `bits` is 1, four if 2. `at`: the thread's first
-// pixel.
-__device__ inline void shift_copy_x(const conv_shift_arguments &a, shift_walk at, unsigned to,
-                                    int window, int channel, int first, int bits)
+// pixel; `step`: from one to its next.
+__device__ inline void shift_copy_x(const conv_shift_arguments &a, shift_place at,
+                                    const shift_place &step, unsigned to, int window, int channel,
+                                    int first, int bits)
 {
-    const int step = SHIFT_THREADS >> bits;
+    const int apart = SHIFT_THREADS >> bits;
     int i = threadIdx.x >> bits, plane = first + (threadIdx.x & ((1 << bits) - 1));
     const __half *from = a.x + channel + plane * 8;
     to += (plane * a.plane + i) * SHIFT_PIECE;
-    for (; i < window; i += step, to += step * SHIFT_PIECE, at.next(a)) {
-        int pixel = at.pixel(a);
-        copy_async(to, pixel < 0 ? a.x : from + static_cast<int64_t>(pixel) * a.ins, pixel >= 0);
+    for (; i < window; i += apart, to += apart * SHIFT_PIECE, at.move(a, step)) {
+        int y = at.line - a.dilation, x = at.column - a.dilation;
+        bool inside = y >= 0 && x >= 0 && at.picture < a.pictures;
+        int64_t pixel = (at.picture * a.height + y) * a.width + x;
+        copy_async(to, inside ? from + pixel * a.ins : a.x, inside);
     }
 }
 
@@ -111,9 +113,12 @@ template <int PENDING> __device__ inline void shift_await_x()
 // with all groups of copies but the last.
 template <int PIXELS>
 __device__ void shift_multiply(float (&sums)[PIXELS / 8][4], const conv_shift_arguments &a,
-                               const shift_layout &l, unsigned base, int late)
+                               const shift_layout &l, unsigned base, const unsigned char *units,
+                               int late)
 {
     const unsigned plane = a.plane * SHIFT_PIECE, down = a.dilation * a.pitch;
+    int stage = 0, before = 0;
+    unsigned phase = 0;
 #pragma unroll
     for (int i = 0; i < PIXELS / 2; i++) {
         sums[i / 4][i % 4] = 0;
@@ -121,10 +126,10 @@ __device__ void shift_multiply(float (&sums)[PIXELS / 8][4], const conv_shift_ar
     }
     if (late > 0) shift_await_x<1>();
     for (int unit = 0; unit < a.units; unit++) {
-        uint64_t filter = describe_pieces(base + unit * SHIFT_UNIT, SHIFT_HALF_TAP);
+        uint64_t filter = describe_pieces(base + stage * SHIFT_UNIT, SHIFT_HALF_TAP);
         uint64_t x = describe_pieces(base + l.x + unit * 2 * plane, plane);
         if (unit == late) shift_await_x<0>();
-        wait_for_bytes(base + l.barriers + unit * 8, 0);
+        wait_for_bytes(base + l.barriers + stage * 8, phase);
         begin_products();
 #pragma unroll
         for (int tap = 0; tap < SHIFT_TAPS; tap++)
@@ -132,6 +137,15 @@ __device__ void shift_multiply(float (&sums)[PIXELS / 8][4], const conv_shift_ar
                           x + tap / 3 * down + tap % 3 * a.dilation);
         end_products();
         wait_for_products<1>();
+        if (unit > 0 && unit - 1 + a.stages < a.units) { // the unit before gives way to another
+            named_barrier_sync(3, 128);
+            if (threadIdx.x == 0) shift_load(a, l, base, units, unit - 1 + a.stages, before);
+        }
+        before = stage;
+        if (++stage == a.stages) {
+            stage = 0;
+            phase ^= 1;
+        }
     }
     wait_for_products<0>();
 #pragma unroll
@@ -156,7 +170,7 @@ template <int PIXELS>
 __device__ void shift_send(const float (&sums)[PIXELS / 8][4], const conv_shift_arguments &a,
                            const shift_layout &l, unsigned base, int share)
 {
-    unsigned barrier = base + l.barriers + a.units * 8;
+    unsigned barrier = base + l.barriers + a.stages * 8;
     unsigned own = base + l.sums + share * l.tiles * SHIFT_TILE + threadIdx.x % 32 * 16;
 #pragma unroll
     for (int j = 0; j < PIXELS / 8; j++) {
@@ -186,7 +200,7 @@ __device__ void shift_finish(const conv_shift_arguments &a, const shift_layout &
     const __half2 low = __float2half2_rn(a.low), high = __float2half2_rn(a.high);
     for (int i = threadIdx.x / 32; share + (i << a.share_bits) < PIXELS / 2; i += warps) {
         int tile = share + (i << a.share_bits), channel = first_channel + tile % 4 * 16;
-        shift_walk at(a, first_pixel + tile / 4 * 8 + lane / 4, 0);
+        shift_place at(a, first_pixel + tile / 4 * 8 + lane / 4);
         bool inside = at.line < a.height && at.column < a.width && at.picture < a.pictures;
         int64_t pixel = (at.picture * a.height + at.line) * a.width + at.column;
         int64_t to = pixel * a.outs + channel + lane % 4 * 4;
@@ -194,7 +208,7 @@ __device__ void shift_finish(const conv_shift_arguments &a, const shift_layout &
         if (a.residual && inside) more = *reinterpret_cast<const uint2 *>(a.residual + to);
         unsigned bias = base + l.biases + (tile % 4 * 16 + lane / 8 * 4 + lane / 4 % 2) * 4;
         float first = load_shared_float(bias), second = load_shared_float(bias + 8);
-        if (a.share_bits > 0) wait_for_sent(base + l.barriers + a.units * 8);
+        if (a.share_bits > 0) wait_for_sent(base + l.barriers + a.stages * 8);
         float sums[4] = {};
         unsigned from = base + l.sums + i * SHIFT_TILE + lane * 16;
 #pragma unroll 4
@@ -227,25 +241,30 @@ __global__ void __launch_bounds__(SHIFT_THREADS, 2)
     const int pixel = stretch * PIXELS, channel = blockIdx.y * SHIFT_CHANNELS;
     const int planes = a.units * 2, bits = planes == 2 ? 1 : 2, late = (planes - 1) / 4 * 2;
     const int tiles = (PIXELS / 2 - share + (1 << a.share_bits) - 1) >> a.share_bits;
-    shift_begin(a, l, base, channel, share, tiles);
+    const int first_unit = blockIdx.y * (a.ins / SHIFT_STEP) + share * a.units;
+    const unsigned char *units = a.filter + static_cast<int64_t>(first_unit) * SHIFT_UNIT;
+    shift_begin(a, l, base, units, tiles);
     __syncwarp();
     if (a.apart && a.share_bits > 0) cluster_arrive_unseen(); // this block is there
     shift_copy_bias(a, base + l.biases, channel);
-    const shift_walk walk(a, pixel + (threadIdx.x >> bits), SHIFT_THREADS >> bits);
+    const shift_place at(a, pixel + (threadIdx.x >> bits)), step(a, SHIFT_THREADS >> bits);
 
-    wait_for_previous();
+    wait_for_previous_alone();
+    if (!a.patient) let_next_start();
     for (int i = 0; i < planes; i += 1 << bits) {
-        shift_copy_x(a, walk, base + l.x, shift_window(a, PIXELS), share * a.units * SHIFT_STEP, i,
-                     bits);
+        shift_copy_x(a, at, step, base + l.x, shift_window(a, PIXELS), share * a.units * SHIFT_STEP,
+                     i, bits);
         copy_group();
     }
     if (threadIdx.x < 128) {
         float sums[PIXELS / 8][4];
-        shift_multiply<PIXELS>(sums, a, l, base, late);
+        shift_multiply<PIXELS>(sums, a, l, base, units, late);
         shift_meet(a);
         shift_send<PIXELS>(sums, a, l, base, share);
     } else {
         if (late > 0) shift_await_x<1>();
+        wait_for_copies<0>();
+        if (a.patient) let_next_start();
         shift_await_x<0>();
         shift_meet(a);
     }
