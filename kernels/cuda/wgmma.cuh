@@ -23,12 +23,28 @@ __device__ inline uint64_t describe_rows(unsigned rows)
 }
 
 // The same for rows of 8 halves that follow each other, 16 bytes each, unpermuted; the next 8
-// columns of all of them lie `apart` bytes on. They begin at any multiple of 16 bytes; one row on
-// it is 1 more.
+// columns of all of them lie `apart` bytes on, or back. Both are any multiples of 16 bytes; one row
+// on it is 1 more.
 __device__ inline uint64_t describe_pieces(unsigned rows, unsigned apart)
 {
     const uint64_t eight_rows = 128 / 16;
-    return (rows & 0x3ffff) / 16 | uint64_t{apart / 16} << 16 | eight_rows << 32;
+    return (rows & 0x3ffff) / 16 | uint64_t{(apart & 0x3ffff) / 16} << 16 | eight_rows << 32;
+}
+
+// The warpgroup's threads have COUNT registers from now on, a multiple of 8; more only once others
+// have fewer.
+template <int COUNT> __device__ inline void give_registers()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(COUNT));
+#endif
+}
+
+template <int COUNT> __device__ inline void take_registers()
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(COUNT));
+#endif
 }
 
 // Before the first product of a group, after the sums were touched otherwise.
@@ -154,6 +170,33 @@ MULTIPLY_TILE(21, 168, 84, 85)
 MULTIPLY_TILE(24, 192, 96, 97)
 MULTIPLY_TILE(32, 256, 128, 129)
 
+// The same with x in registers, each warp's own 16 rows as mma.cuh has fragments, which must not be
+// written to before the products are done. ADDS 0: sums = x filter'.
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#define PRODUCT_OF_HELD(TILES, COLUMNS, X, FILTER, ADDS)                                           \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n" #COLUMNS "k16.f32.f16.f16 {" NAMES_##TILES    \
+                 "}, {" X "}, %" #FILTER ", %" #ADDS ", 1, 1, 0;"                                  \
+                 : SUMS_##TILES(sums)                                                              \
+                 : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "l"(filter), "n"(ADDS_))
+#else
+#define PRODUCT_OF_HELD(TILES, COLUMNS, X, FILTER, ADDS) static_cast<void>(0)
+#endif
+
+#define MULTIPLY_HELD(TILES, COLUMNS, X, FILTER, ADDS)                                             \
+    template <int ADDS_>                                                                           \
+    __device__ inline void multiply_tile(float(&sums)[TILES][4], const unsigned(&x)[4],            \
+                                         uint64_t filter)                                          \
+    {                                                                                              \
+        PRODUCT_OF_HELD(TILES, COLUMNS, X, FILTER, ADDS);                                          \
+    }
+
+MULTIPLY_HELD(4, 32, "%16, %17, %18, %19", 20, 21)
+MULTIPLY_HELD(5, 40, "%20, %21, %22, %23", 24, 25)
+MULTIPLY_HELD(8, 64, "%32, %33, %34, %35", 36, 37)
+MULTIPLY_HELD(9, 72, "%36, %37, %38, %39", 40, 41)
+
+#undef MULTIPLY_HELD
+#undef PRODUCT_OF_HELD
 #undef MULTIPLY_TILE
 #undef PRODUCT
 #undef SUM

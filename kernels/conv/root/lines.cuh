@@ -2,7 +2,7 @@
 //
 // A line of x is stored as pieces of 8 halves, piece u from half 6u of the line on, which is where
 // the window of result u begins: at stride 2 windows are 2 pixels, 6 halves, apart. So the pieces
-// u and u + 1 are halves 0 to 13 of window u as products of a warpgroup read it (wgmma_held.cuh),
+// u and u + 1 are halves 0 to 13 of window u as products of a warpgroup read it (describe_pieces),
 // enough for the 9 of a filter of 3. The 21 of a filter of 7 need a third piece, of halves 13 to
 // 20, which is no piece of the line: it gets a row of pieces of its own, the tails. Where pieces
 // overlap the filter has zeros.

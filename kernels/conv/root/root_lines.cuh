@@ -18,7 +18,7 @@
 #include "kernels/conv/root/lines_output.cuh"
 #include "kernels/conv/root/lines_patch.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/cuda/wgmma_held.cuh"
+#include "kernels/cuda/wgmma.cuh"
 
 enum { LINES_ONES_BARRIER = 2, LINES_ONES = 7 };
 enum { LINES_FEW_REGISTERS = 80, LINES_MANY_REGISTERS = 176 };
@@ -37,15 +37,15 @@ __device__ void lines_multiply(float (&sums)[COUNT][4], const lines_filter<S> &f
     for (int line = 0; line < S::SPAN; line++) {
         uint64_t windows = describe_pieces(pairs[line / 2] + line % 2 * S::LINE_BYTES + at, 16);
         if (line == 0)
-            multiply_held<0>(sums, filter[line], windows);
+            multiply_tile<0>(sums, filter[line], windows);
         else
-            multiply_held<1>(sums, filter[line], windows);
+            multiply_tile<1>(sums, filter[line], windows);
     }
 #pragma unroll
     for (int i = S::SPAN; i < S::PRODUCTS; i++) {
         const bool last = i == S::PRODUCTS - 1;
         unsigned tails = S::TAILS ? pairs[i - S::SPAN] + S::TAILS_AT : ones;
-        multiply_held<1>(sums, filter[i],
+        multiply_tile<1>(sums, filter[i],
                          describe_pieces(tails + at, last ? ones - tails : S::LINE_BYTES));
     }
     end_products();
