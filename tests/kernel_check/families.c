@@ -7,6 +7,7 @@ const family *const all_families[] = {
     &conv_family,
     &layer_family,
     &depthwise_pointwise_family,
+    &conv_unit_family,
     &conv_pair_family,
     &conv_twin_family,
     &conv_thin_family,
