@@ -1,22 +1,16 @@
 // The network's first convolution and the 3x3 max pooling at stride 2 after it, as ResNet50 begins;
 // the larger tensor between them never leaves the multiprocessor. See kernels/conv/root/root.cuh.
 #include "kernels/conv/root/root_plan.cuh"
+#include "kernels/conv_max_pool/conv_max_pool.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision)
 {
-    if (first + 1 >= net->step_count || !root_covers(net, first)) return 0;
-    const step *conv = &net->steps[first], *pool = conv + 1;
-    if (pool->op != OP_MAX_POOL || pool->inputs[0] != conv->output ||
-        net->tensors[pool->output].type != TYPE_FP16)
-        return 0;
-    const pool_params *p = &pool->as.pool;
-    for (int i = 0; i < 2; i++)
-        if (p->kernel[i] != ROOT_POOL_KERNEL || p->stride[i] != ROOT_POOL_STRIDE ||
-            p->dilation[i] != 1)
-            return 0;
-    return 2;
+    return root_covers(net, first) &&
+                   conv_max_pool_follows(net, first, ROOT_POOL_KERNEL, ROOT_POOL_STRIDE)
+               ? 2
+               : 0;
 }
 
 // The convolution's: its result is what costs, wherever it stays.

@@ -2,22 +2,17 @@
 // stride 2 after it on Hopper; the larger tensor between them never leaves the registers. See
 // kernels/conv/root/root_lines.cuh.
 #include "kernels/conv/root/lines_plan.cuh"
+#include "kernels/conv_max_pool/conv_max_pool.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/rows.h"
 
 static int covers(const network *net, int first, precision)
 {
-    if (first + 1 >= net->step_count || !lines_covers_conv<true>(net, first)) return 0;
-    const step *conv = &net->steps[first], *pool = conv + 1;
-    if (pool->op != OP_MAX_POOL || pool->inputs[0] != conv->output ||
-        net->tensors[pool->output].type != TYPE_FP16)
+    if (!lines_covers_conv<true>(net, first) ||
+        !conv_max_pool_follows(net, first, LINES_POOL_KERNEL, LINES_POOL_STRIDE))
         return 0;
-    const pool_params *p = &pool->as.pool;
-    for (int i = 0; i < 2; i++)
-        if (p->kernel[i] != LINES_POOL_KERNEL || p->stride[i] != LINES_POOL_STRIDE ||
-            p->dilation[i] != 1)
-            return 0;
-    for (int pad : p->pads) // every window has something of the convolution
+    // Every window has something of the convolution.
+    for (int pad : net->steps[first + 1].as.pool.pads)
         if (pad >= LINES_POOL_KERNEL) return 0;
     return 2;
 }

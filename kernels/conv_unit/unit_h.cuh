@@ -1,0 +1,83 @@
+// A unit's first products (conv_unit.cuh): h of a tile and of the pixels around it, from x's stages
+// to shared memory.
+#ifndef POSENET_KERNELS_CONV_UNIT_UNIT_H_CUH
+#define POSENET_KERNELS_CONV_UNIT_UNIT_H_CUH
+
+#include "kernels/conv_unit/unit_ring.cuh"
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/wgmma.cuh"
+
+// sums[j]: 16 channels of a warp by 8 pixels. All chunks but the last are left, and the products
+// are done.
+template <int ROWS>
+__device__ unsigned unit_multiply_x(float (&sums)[ROWS / 8][4], const conv_unit_arguments &a,
+                                    unit_ring<ROWS> &ring, unsigned filter, unsigned biases)
+{
+    int lane = threadIdx.x % 32, channel = threadIdx.x / 32 % 4 * 16 + lane / 4;
+    float first = load_shared_float(biases + channel * 4);
+    float second = load_shared_float(biases + channel * 4 + 32);
+#pragma unroll
+    for (int j = 0; j < ROWS / 8; j++) {
+        sums[j][0] = sums[j][1] = first;
+        sums[j][2] = sums[j][3] = second;
+    }
+    unsigned rows = 0;
+    for (int chunk = 0; chunk < a.chunks; chunk++) {
+        rows = ring.await();
+        uint64_t channels = describe_rows(filter + chunk * UNIT_FILTER);
+        uint64_t pixels = describe_rows(rows);
+        begin_products();
+#pragma unroll
+        for (int k = 0; k < UNIT_MIDDLE / 16; k++)
+            multiply_tile(sums, channels + k * 2, pixels + k * 2);
+        end_products();
+        if (chunk == 0) continue;
+        wait_for_products<1>();
+        ring.leave();
+    }
+    wait_for_products<0>();
+#pragma unroll
+    for (int j = 0; j < ROWS / 8; j++)
+#pragma unroll
+        for (int l = 0; l < 4; l++) settle(sums[j][l]);
+    return rows;
+}
+
+// Which of h's pixels lie in the picture, 32 a word.
+template <int ROWS>
+__device__ void unit_find_inside(const conv_unit_arguments &a, const unit_place &tile, int wide,
+                                 unsigned (&inside)[(ROWS + 31) / 32])
+{
+#pragma unroll
+    for (int i = 0; i < (ROWS + 31) / 32; i++) {
+        int pixel = i * 32 + threadIdx.x % 32, line = pixel / wide;
+        int y = tile.y - 1 + line, x = tile.x - 1 + pixel - line * wide;
+        inside[i] = __ballot_sync(~0u, y >= 0 && y < a.height && x >= 0 && x < a.width);
+    }
+}
+
+// The sums as rows of pixels.
+template <int ROWS>
+__device__ void unit_write_h(const conv_unit_arguments &a, const float (&sums)[ROWS / 8][4],
+                             const unsigned (&inside)[(ROWS + 31) / 32], unsigned to)
+{
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, matrix = lane / 8, row = lane % 8;
+    __half2 low = __float2half2_rn(a.low[0]), high = __float2half2_rn(a.high[0]);
+    unsigned at = to + (matrix / 2 * 8 + row) * UNIT_ROW + ((warp * 2 + matrix % 2) ^ row) * 16;
+#pragma unroll
+    for (int j = 0; j < ROWS / 8; j += 2) {
+        unsigned words[4];
+#pragma unroll
+        for (int m = 0; m < 4; m++) {
+            const int tile = j + m / 2;
+            unsigned two = inside[tile / 4] >> (tile % 4 * 8 + lane % 4 * 2);
+            unsigned kept = (two & 1) * 0xffffu + (two & 2) * 0x7fff8000u;
+            const float *pair = &sums[tile][m % 2 * 2];
+            words[m] = clamped_halves(pair[0], pair[1], low, high) & kept;
+        }
+        store_matrices_turned(at + j * 8 * UNIT_ROW, words);
+    }
+}
+
+#endif
