@@ -7,6 +7,7 @@
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const size_t COPY_BYTES = (size_t)1 << 30;
@@ -92,25 +93,42 @@ static int blas_open(blas *b)
     return b->create(&b->handle) == CUBLAS_STATUS_SUCCESS ? 0 : -1;
 }
 
-/* Zeros would spare the GPU the power that numbers take, and so flatter it. */
+enum { PATTERN_BYTES = 1 << 20 }; /* 64 rows of a matrix of halves */
+
+/* Numbers near 1 of either sign. */
+static void fill_pattern(const blas *b, unsigned char *pattern)
+{
+    unsigned state = 1;
+    for (size_t i = 0; i < PATTERN_BYTES; i++) {
+        state = state * 1664525u + 1013904223u;
+        int high = b->type == CUDA_R_16F ? i % 2 == 1 : i % 4 == 3; /* sign and exponent */
+        pattern[i] = high ? (unsigned char)(0x38 | (state >> 24 & 0x80)) : (state >> 24) & 0xff;
+    }
+}
+
+static int fill_operands(const blas *b, const unsigned char *pattern, size_t bytes)
+{
+    for (int i = 0; i < 2; i++)
+        for (size_t at = 0; at < bytes; at += PATTERN_BYTES)
+            if (cudaMemcpy((unsigned char *)b->memory[i] + at, pattern, PATTERN_BYTES,
+                           cudaMemcpyHostToDevice) != cudaSuccess)
+                return -1;
+    return 0;
+}
+
+/* Zeros, and what repeats along a row, would spare the GPU the power that numbers take, and so
+ * flatter it. */
 static int blas_fill(blas *b)
 {
     size_t bytes = (size_t)SIDE * SIDE * (b->type == CUDA_R_16F ? 2 : 4);
     for (int i = 0; i < 3; i++)
         if (cudaMalloc(&b->memory[i], bytes) != cudaSuccess) return -1;
-    unsigned char pattern[4096];
-    unsigned state = 1;
-    for (size_t i = 0; i < sizeof pattern; i++) {
-        state = state * 1664525u + 1013904223u;
-        int high = b->type == CUDA_R_16F ? i % 2 == 1 : i % 4 == 3; /* sign and exponent: near 1 */
-        pattern[i] = high ? (unsigned char)(0x38 | (state >> 24 & 0x80)) : (state >> 24) & 0xff;
-    }
-    for (int i = 0; i < 2; i++)
-        for (size_t at = 0; at < bytes; at += sizeof pattern)
-            if (cudaMemcpyAsync((unsigned char *)b->memory[i] + at, pattern, sizeof pattern,
-                                cudaMemcpyHostToDevice, NULL) != cudaSuccess)
-                return -1;
-    return 0;
+    unsigned char *pattern = malloc(PATTERN_BYTES);
+    if (!pattern) return -1;
+    fill_pattern(b, pattern);
+    int failed = fill_operands(b, pattern, bytes);
+    free(pattern);
+    return failed;
 }
 
 static int enqueue_product(void *of)

@@ -1,7 +1,7 @@
 """The plots under bench/results/plots/, for which matplotlib is needed."""
 import sys
 
-from report_records import case, machine, median, newest, ratio, title
+from report_records import case, machine, median, newest, ratio, threads, title
 
 
 def save(figure, folder, name):
@@ -28,7 +28,7 @@ def draw_group(plot, raws, folder, name):
                 at.append(y + (i - (len(names) - 1) / 2) * height)
                 values.append(rows[runtime] / ours)
         axes.barh(at, values, height * 0.9, label=runtime)
-    axes.set_yticks(range(len(raws)), [f"{title(r)}, {r['threads']} threads" for r in raws], fontsize=8)
+    axes.set_yticks(range(len(raws)), [title(r) + threads(r) for r in raws], fontsize=8)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("time a call, of ours (1 = this engine; longer is slower)")
     axes.invert_yaxis()
@@ -46,7 +46,7 @@ def draw_lines(axes, lines):
         low, middle, high = ([ratio(raw)[k] for raw in line] for k in range(3))
         errors = [[m - a for m, a in zip(middle, low)], [b - m for m, b in zip(middle, high)]]
         axes.errorbar([commits.index(raw["commit"]) for raw in line], middle, errors, marker="os^v"[i // 10 % 4],
-                      capsize=3, label=f"{title(line[0])}, {line[0]['threads']} threads, {line[0]['measure']}")
+                      capsize=3, label=f"{title(line[0])}{threads(line[0])}, {line[0]['measure']}")
     axes.set_xticks(range(len(commits)), commits, rotation=45)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel("our time over the fastest rival's")
@@ -82,8 +82,7 @@ def draw_sweep(plot, raw, folder, name):
         axes.plot(*zip(*found), marker="o", label=runtime)
     axes.set_xlabel(labels[raw["over"]])
     axes.set_ylabel("ms an image")
-    axes.set_title(f"{raw['model']}, {raw['precision']}, {raw['measure']}, {raw['threads']} threads",
-                   fontsize=9)
+    axes.set_title(f"{raw['model']}, {raw['precision']}, {raw['measure']}{threads(raw)}", fontsize=9)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     save(figure, folder, name)

@@ -43,6 +43,12 @@ def title(raw):
     return f"{model} {raw['width']}x{raw['height']}{batch}, {raw['precision']}"
 
 
+def threads(raw):
+    """The host's threads, where they compute."""
+    rows = raw["points"][0]["runtimes"] if "points" in raw else raw["runtimes"]
+    return "" if any(r["device"] == "cuda" for r in rows) else f", {raw['threads']} threads"
+
+
 def machine(raw):
     """What the figures are of: a ratio is comparable only within this."""
     gpu = raw.get("gpu") if raw.get("group", "").startswith("cuda") else None
