@@ -185,5 +185,4 @@ extern "C" const row conv_shift_cuda = {
     .limit_fp16 = 4e-2,
     .limit_because = "fp32 sums of fp16 products of 10 bits, which cancel: as conv_tma_cuda",
     .in_place = 1,
-    .plain = 0,
 };

@@ -20,8 +20,8 @@
 #include "kernels/cuda/wgmma.cuh"
 
 // One thread's.
-__device__ inline void shift_load(const conv_shift_arguments &a, const shift_layout &l,
-                                  unsigned base, const unsigned char *filter, int unit, int stage)
+__device__ inline void shift_load(const shift_layout &l, unsigned base, const unsigned char *filter,
+                                  int unit, int stage)
 {
     unsigned barrier = base + l.barriers + stage * 8;
     expect_bytes(barrier, SHIFT_UNIT);
@@ -40,7 +40,7 @@ __device__ inline void shift_begin(const conv_shift_arguments &a, const shift_la
     make_barrier(sums);
     show_barriers();
 #pragma unroll 1
-    for (int i = 0; i < a.stages; i++) shift_load(a, l, base, filter, i, i);
+    for (int i = 0; i < a.stages; i++) shift_load(l, base, filter, i, i);
     expect_bytes(sums, (tiles << a.share_bits) * SHIFT_TILE);
 }
 
@@ -139,7 +139,7 @@ __device__ void shift_multiply(float (&sums)[PIXELS / 8][4], const conv_shift_ar
         wait_for_products<1>();
         if (unit > 0 && unit - 1 + a.stages < a.units) { // the unit before gives way to another
             named_barrier_sync(3, 128);
-            if (threadIdx.x == 0) shift_load(a, l, base, units, unit - 1 + a.stages, before);
+            if (threadIdx.x == 0) shift_load(l, base, units, unit - 1 + a.stages, before);
         }
         before = stage;
         if (++stage == a.stages) {
@@ -190,8 +190,8 @@ __device__ inline float2 two_floats(unsigned halves)
     return __half22float2(*reinterpret_cast<const __half2 *>(&halves));
 }
 
-// The block's tiles, a warp at a time: a lane adds up sums of channels row and
-// row + 8 of 8 by 8 pixels each, and stores, turned, 4 channels of one pixel.
+// The block's tiles, a warp each at a time: lane 4g + q adds up the shares of rows g and g + 8
+// (shift_row) at pixels 2q and 2q + 1 and stores, once they are turned, 4 channels of pixel g.
 template <int PIXELS>
 __device__ void shift_finish(const conv_shift_arguments &a, const shift_layout &l, unsigned base,
                              int first_pixel, int first_channel, int share)

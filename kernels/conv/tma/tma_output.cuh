@@ -4,15 +4,9 @@
 #define POSENET_KERNELS_CONV_TMA_TMA_OUTPUT_CUH
 
 #include "kernels/conv/tma/tma_tile.cuh"
+#include "kernels/cuda/element.cuh"
 
 template <typename T> using tma_sums = float[T::ROWS][T::CHANNELS / 8][4];
-
-// Rounding keeps order, so clamping after it gives the same as before it. NaN stays NaN.
-__device__ inline unsigned tma_halves(float first, float second, __half2 low, __half2 high)
-{
-    __half2 pair = __hmin2_nan(__hmax2_nan(__floats2half2_rn(first, second), low), high);
-    return *reinterpret_cast<unsigned *>(&pair);
-}
 
 // The warp's panels leave in order, round and round through its slots; the residual of one comes
 // into its slot as soon as what was there has left.
@@ -105,7 +99,8 @@ template <typename T, typename A> class tma_output
                 }
             }
 #pragma unroll
-            for (int m = 0; m < 4; m++) out[m] = tma_halves(values[m][0], values[m][1], low, high);
+            for (int m = 0; m < 4; m++)
+                out[m] = clamped_halves(values[m][0], values[m][1], low, high);
             store_matrices(at, out);
         }
     }
