@@ -35,7 +35,7 @@ typedef struct plan_request {
     precision precision;      /* what the device computes; ref and cpu: PRECISION_FP32 only */
     int max_poses;            /* room an image */
     int threads;              /* of cpu rows; 0: all */
-    int keep_all;             /* every tensor has room of its own: for validate */
+    int keep_all;             /* every tensor has room of its own: for validate, the tuner */
     const row *const *rows;   /* NULL: all_rows */
     plan_choose choose;       /* NULL: the cheapest cover by the rows' estimates */
     void *choose_user;
