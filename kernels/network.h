@@ -42,7 +42,7 @@ typedef struct tensor {
 
 typedef enum op {
     OP_PREPROCESS, /* pictures -> the network's input tensor */
-    OP_CONV,       /* inputs: x [, residual]; with bias, residual and activation of its own */
+    OP_CONV,       /* inputs: x [, residual of y's dims]; bias and activation are its own */
     OP_MAX_POOL,
     OP_BINARY,   /* two inputs, broadcast axis by axis (a dim of 1 repeats), then the activation */
     OP_ACTIVATE, /* one input, the activation */

@@ -1,6 +1,6 @@
 // fp16 convolution of small maps on Hopper: 3x3, stride 1, padded such that y is as large as x,
-// bias, residual and clamp inside (shift/conv_shift.cuh). Channels in multiples of 64, any
-// dilation.
+// bias, residual and clamp inside (shift/conv_shift.cuh). Channels in multiples of 64, dilation as
+// far as shared memory has room for what lies around a tile.
 
 #include "kernels/conv/conv.h"
 #include "kernels/conv/shift/shift_ways.cuh"

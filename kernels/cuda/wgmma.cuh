@@ -1,5 +1,5 @@
 // Hopper's own instructions (compute capability 9.0 alone, compiled for sm_90a): matrix products of
-// a warpgroup, which reads both operands from shared memory by itself; bulk.cuh brings them there.
+// a warpgroup, which reads the filter, and x unless held, from shared memory; bulk.cuh brings them.
 // Elsewhere these functions do nothing.
 //
 // Operands lie as rows of 64 halves, [row][64], 128 bytes each, whose 16-byte pieces are permuted
