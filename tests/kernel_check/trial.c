@@ -227,9 +227,11 @@ status trial_judge(const trial *t, const row *candidate, int variant, precision 
     int output = can_replace(t->p, candidate);
     if (output < 0 || !out->passed || out->skipped) return STATUS_OK;
     tensor *y = &t->p->tensors[output];
+    double worst = out->worst;
     y->offset = t->want_at[t->p->net.steps[0].inputs[1]];
     status done = judge(t, candidate, variant, precision, threads, out);
     y->offset = t->want_at[output];
+    if (worst > out->worst) out->worst = worst;
     if (!out->passed) blame_place(out);
     return done;
 }
