@@ -117,6 +117,7 @@ bool complete_way(A *a, tma_way *w, int multiprocessors, int bytes, int resident
     const int least = 3, cluster = w->split * w->together;
     set_way(a, *w);
     int places = running_clusters(multiprocessors, resident, cluster), clusters = a->units;
+    if (places < 1) return false; // in a slice of a GPU
     if (!w->shape->split && clusters > places) clusters = places;
     int share = divided(a->steps, w->split) * divided(a->units, clusters);
     int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->shape, w->split);
