@@ -3,14 +3,14 @@
 #
 #   bench/gpu_session.sh OUT PART...
 #
-# PART: check (every CUDA row against ref; the decoders), poses (against golden data), validate (step
-# by step), resnet (heads against ref), memcheck, racecheck, initcheck, synccheck (compute-sanitizer's
-# tools; racecheck takes four minutes), faults, soak, speed, counters (what the profiler, ncu, reads of every kernel;
+# PART: check (every CUDA row against ref; the decoders), ways (every way of every row, rows side by side: about a minute
+# on 16 cores), poses (against golden data), validate (step by step), resnet (heads against ref), memcheck, racecheck,
+# initcheck, synccheck (compute-sanitizer's tools, row by row), faults, soak, speed, counters (what the profiler, ncu, reads of every kernel;
 # COUNTED may name models as speed does, with a size: resnet50_16:257x257x64). Parts may run side by side, each with an OUT
 # of its own; soak (it watches the device's memory) and speed want the GPU to themselves.
 # Builds nothing: POSENET_BUILD is a build folder, POSENET_SHARED has images/, golden/ and tools/,
 # POSENET_MODELS the models; PRECISIONS may name some of fp32 tf32 fp16,
-# KERNELS the rows that sanitizers watch. Logs go to OUT, a table of results to stdout.
+# KERNELS the rows (a pattern) that ways and sanitizers look at. Logs go to OUT, a table of results to stdout.
 set -u
 out=$1
 shift
@@ -33,7 +33,7 @@ compare="$POSENET_SHARED/tools/compare_poses.py"
 # report NAME STATUS: one line about the step whose output is OUT/NAME.txt.
 report() {
     [ "$2" = 0 ] || failures=$((failures + 1))
-    printf '%-28s exit %d: %s\n' "$1" "$2" "$(tail -n 1 "$out/$1.txt")"
+    printf '%-36s exit %d: %s\n' "$1" "$2" "$(tail -n 1 "$out/$1.txt")"
 }
 
 # step NAME SECONDS COMMAND...: the command's output in OUT/NAME.txt, one line here.
@@ -42,6 +42,34 @@ step() {
     shift 2
     timeout "$limit" "$@" >"$out/$name.txt" 2>&1
     report "$name" $?
+}
+
+# beside NAME SECONDS COMMAND...: as step, beside others; meet waits for them all.
+met=''
+beside() {
+    name=$1 limit=$2
+    shift 2
+    (
+        timeout "$limit" "$@" >"$out/$name.txt" 2>&1
+        echo $? >"$out/$name.status"
+    ) &
+    met="$met $name"
+}
+
+meet() {
+    wait
+    for name in $met; do report "$name" "$(cat "$out/$name.status")"; done
+    met=''
+}
+
+# Names of the CUDA rows.
+rows() {
+    "$kernel_check" --list | sed -n 's/^\([a-z0-9_]*_\(cuda\|cublaslt\|cudnn\)\): .*/\1/p' | sort -u | grep -e "${KERNELS:-_}"
+}
+
+part_ways() {
+    for row in $(rows); do beside "ways_$row" 300 "$kernel_check" --filter "$row" --ways; done
+    meet
 }
 
 part_check() {
@@ -207,11 +235,15 @@ sanitize() {
         plain="$posenet run --device cuda --json /dev/null --model $model --size 65x65"
         plain="$plain $POSENET_SHARED/images/couple.jpg"
         $plain >"$out/tuned_${model%%_*}.txt" 2>&1
-        step "${tool}_${model%%_*}" 60 $watch $plain
-        step "${tool}_${model%%_*}_own" 60 env LD_LIBRARY_PATH="$own" $watch $plain --tune off
+        beside "${tool}_${model%%_*}" 60 $watch $plain
+        beside "${tool}_${model%%_*}_own" 60 env LD_LIBRARY_PATH="$own" $watch $plain --tune off
     done
-    step "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
-    step "${tool}_kernels" 300 $watch "$kernel_check" --filter "${KERNELS:-_cuda}" --skip layer
+    meet
+    beside "${tool}_decode" 100 $watch "$checks/decode_check" --sets 42
+    for row in $(rows | grep _cuda); do
+        beside "${tool}_$row" 300 $watch "$kernel_check" --filter "$row" --skip layer
+    done
+    meet
 }
 part_memcheck() { sanitize memcheck; }
 part_racecheck() {
