@@ -52,15 +52,10 @@ status prepare(const prepare_context *context, const network *net, work *w)
     const conv_params *p = &net->steps[w->first].as.conv;
     plan made = {};
     void *filter;
-    const void *bias = NULL;
     TRY(choose(context, net, w, &made));
     TRY(conv_cuda_pack_fragments(context, p, &filter));
-    if (p->bias) {
-        size_t bytes = static_cast<size_t>(p->out_channels) * sizeof(float);
-        TRY(cuda_pack_array(context, p->bias, bytes, &bias));
-    }
+    TRY(conv_cuda_pack_bias(context, p, &made.arguments.bias));
     made.arguments.filter = static_cast<const uint4 *>(filter);
-    made.arguments.bias = static_cast<const float *>(bias);
     const void *kernel = reinterpret_cast<const void *>(made.tile->kernel);
     TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
     TRY(cuda_prefer_shared_memory(kernel));

@@ -114,11 +114,9 @@ status pack_weights(const prepare_context *context, const conv_params *p, conv_s
     size_t units =
         static_cast<size_t>(p->out_channels) / SHIFT_CHANNELS * p->in_channels / SHIFT_STEP;
     void *filter;
-    const void *bias = nullptr;
     TRY(cuda_pack(context, &key, units * SHIFT_UNIT, write_units, p, &filter));
-    if (p->bias) TRY(cuda_pack_array(context, p->bias, p->out_channels * sizeof(float), &bias));
+    TRY(conv_cuda_pack_bias(context, p, &a->bias));
     a->filter = static_cast<const unsigned char *>(filter);
-    a->bias = static_cast<const float *>(bias);
     return STATUS_OK;
 }
 

@@ -8,7 +8,7 @@
 
 typedef struct weights {
     const void *filter;
-    const void *bias;
+    const float *bias;
 } weights;
 
 int conv_cuda_covers(const network *net, int first)
@@ -32,15 +32,21 @@ int conv_cuda_covers_plain(const network *net, int first)
     return 1;
 }
 
+status conv_cuda_pack_bias(const prepare_context *context, const conv_params *p, const float **out)
+{
+    const void *bias = NULL;
+    if (p->bias)
+        TRY(cuda_pack_array(context, p->bias, (size_t)p->out_channels * sizeof(float), &bias));
+    *out = bias;
+    return STATUS_OK;
+}
+
 status conv_cuda_prepare(const prepare_context *context, const network *net, work *w)
 {
     const conv_params *p = &net->steps[w->first].as.conv;
     weights made = {NULL, NULL};
     TRY(cuda_pack_filter(context, p, &made.filter));
-    if (p->bias) {
-        size_t bytes = (size_t)p->out_channels * sizeof(float);
-        TRY(cuda_pack_array(context, p->bias, bytes, &made.bias));
-    }
+    TRY(conv_cuda_pack_bias(context, p, &made.bias));
     return work_keep(w, &made, sizeof made);
 }
 

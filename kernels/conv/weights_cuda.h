@@ -19,6 +19,10 @@ int conv_cuda_covers_plain(const network *net, int first);
 status conv_cuda_prepare(const prepare_context *context, const network *net,
                          work *w) STATUS_MUST_CHECK;
 
+/* The bias on the device, in fp32; *out: NULL where there is none. */
+status conv_cuda_pack_bias(const prepare_context *context, const conv_params *p,
+                           const float **out) STATUS_MUST_CHECK;
+
 /* Packed filters have zeros up to multiples of these: k, and output channels. */
 enum { CONV_CUDA_STEP = 64, CONV_CUDA_ROWS = 128 };
 

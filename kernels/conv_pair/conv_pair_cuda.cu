@@ -116,11 +116,9 @@ status pack_weights(const prepare_context *context, const conv_params *p, conv_p
                     int index)
 {
     void *filter;
-    const void *bias = NULL;
     TRY(conv_cuda_pack_rows(context, p, &filter));
-    if (p->bias) TRY(cuda_pack_array(context, p->bias, p->out_channels * sizeof(float), &bias));
+    TRY(conv_cuda_pack_bias(context, p, &a->biases[index]));
     a->filters[index] = static_cast<const unsigned char *>(filter);
-    a->biases[index] = static_cast<const float *>(bias);
     return STATUS_OK;
 }
 

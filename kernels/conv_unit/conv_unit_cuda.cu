@@ -158,23 +158,15 @@ status pack_rows(const prepare_context *context, const conv_params *p, const uns
     return STATUS_OK;
 }
 
-status pack_bias(const prepare_context *context, const conv_params *p, const float **bias)
-{
-    const void *memory = nullptr;
-    if (p->bias) TRY(cuda_pack_array(context, p->bias, p->out_channels * sizeof(float), &memory));
-    *bias = static_cast<const float *>(memory);
-    return STATUS_OK;
-}
-
 status pack_weights(const prepare_context *context, const network *net, const work *w,
                     conv_unit_arguments *a)
 {
     const step *s = &net->steps[w->first + w->count - 3];
-    for (int i = 0; i < 3; i++) TRY(pack_bias(context, &s[i].as.conv, &a->biases[i]));
+    for (int i = 0; i < 3; i++) TRY(conv_cuda_pack_bias(context, &s[i].as.conv, &a->biases[i]));
     for (int i = 0; i < 2; i++) TRY(pack_rows(context, &s[i].as.conv, &a->filters[i]));
     TRY(pack_turned(context, &s[2].as.conv, &a->filters[2]));
     if (!a->projected) return STATUS_OK;
-    TRY(pack_bias(context, &s[-1].as.conv, &a->biases[3]));
+    TRY(conv_cuda_pack_bias(context, &s[-1].as.conv, &a->biases[3]));
     return pack_turned(context, &s[-1].as.conv, &a->projection);
 }
 
@@ -184,7 +176,6 @@ status prepare(const prepare_context *context, const network *net, work *w)
 {
     unit_way ways[MOST_WAYS];
     int count;
-    void *encode;
     TRY(find_ways(context, net, w, ways, &count));
     if (w->variant >= count)
         return fail(STATUS_UNSUPPORTED, "conv_unit_cuda has no way %d here", w->variant);
@@ -196,31 +187,11 @@ status prepare(const prepare_context *context, const network *net, work *w)
     set_tile(&a, pictures_of(net, w), way.tile_height, way.tile_width);
     made.blocks = a.tiles < device->multiprocessors ? a.tiles : device->multiprocessors;
     const void *kernel = reinterpret_cast<const void *>(way.kernel->kernel);
-    TRY(cuda_driver_function("cuTensorMapEncodeTiled", 12000, &encode));
-    made.encode = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(encode);
+    TRY(find_map_encoder(&made.encode));
     TRY(cuda_allow_shared_memory(device, kernel));
     TRY(cuda_prefer_shared_memory(kernel));
     TRY(pack_weights(context, net, w, &a));
     return work_keep(w, &made, sizeof made);
-}
-
-// Boxes of 64 channels of a tile and the pixels around it. The driver counts axes from the
-// innermost.
-status map_x(const plan &made, const network *net, const step *s, const run *r, CUtensorMap *map)
-{
-    const int *dims = net->tensors[s->inputs[0]].dims;
-    const conv_unit_arguments &a = made.arguments;
-    cuuint64_t sizes[4], strides[3], bytes = sizeof(__half);
-    for (int i = 0; i < 4; i++) sizes[i] = static_cast<cuuint64_t>(dims[AXIS_C - i]);
-    for (int i = 0; i < 3; i++) strides[i] = bytes *= sizes[i];
-    const cuuint32_t box[4] = {UNIT_MIDDLE, static_cast<cuuint32_t>(a.tile_width + 2),
-                               static_cast<cuuint32_t>(a.tile_height + 2), 1};
-    const cuuint32_t steps[4] = {1, 1, 1, 1};
-    return map_made(
-        made.encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, tensor_at(net, s->inputs[0], r), sizes,
-                    strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, map_permuted(UNIT_ROW),
-                    CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-        s);
 }
 
 status enqueue(const work *w, const network *net, const run *r)
@@ -228,8 +199,10 @@ status enqueue(const work *w, const network *net, const run *r)
     const step *s = &net->steps[w->first], *last = s + w->count - 1;
     const plan *made = static_cast<const plan *>(w->state);
     conv_unit_arguments a = made->arguments;
-    CUtensorMap x;
-    TRY(map_x(*made, net, s, r, &x));
+    CUtensorMap x; // boxes of 64 channels of a tile and the pixels around it
+    TRY(map_pixels(made->encode, tensor_at(net, s->inputs[0], r), net->tensors[s->inputs[0]].dims,
+                   UNIT_MIDDLE, a.tile_width + 2, a.tile_height + 2, map_permuted(UNIT_ROW), s,
+                   &x));
     if (!a.projected && last->input_count > 1)
         a.residual = static_cast<const __half *>(tensor_at(net, last->inputs[1], r));
     a.y = static_cast<__half *>(tensor_at(net, last->output, r));

@@ -1,5 +1,6 @@
 // MobileNet's block for large maps: weights and launch. The kernel is in the .cuh beside, the
 // choice of tiles in stream_ways.cuh.
+#include "kernels/conv/weights_cuda.h"
 #include "kernels/cuda/estimate.h"
 #include "kernels/cuda/tensor_map.cuh"
 #include "kernels/depthwise_pointwise/stream_ways.cuh"
@@ -72,13 +73,11 @@ status pack_weights(const prepare_context *context, const step *s, stream_argume
                                          : "depthwise_pointwise_stream_cuda 32",
                           q->filter, nullptr, 0};
     void *filter;
-    const void *bias = nullptr;
     TRY(depthwise_pack(context, &s[0].as.conv, &a->taps));
     TRY(cuda_pack(context, &key, a->chunks * channels * STREAM_ROW, write_filter, &pointwise,
                   &filter));
-    if (q->bias) TRY(cuda_pack_array(context, q->bias, q->out_channels * sizeof(float), &bias));
+    TRY(conv_cuda_pack_bias(context, q, &a->bias));
     a->filter = static_cast<const unsigned char *>(filter);
-    a->bias = static_cast<const float *>(bias);
     return STATUS_OK;
 }
 
@@ -88,9 +87,7 @@ status prepare_way(const prepare_context *context, const network *net, work *w, 
 {
     stream_state made = {chosen.arguments, chosen.kernel, chosen.blocks, chosen.shared_bytes,
                          nullptr};
-    void *encode;
-    TRY(cuda_driver_function("cuTensorMapEncodeTiled", 12000, &encode));
-    made.encode = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(encode);
+    TRY(find_map_encoder(&made.encode));
     const void *kernel = reinterpret_cast<const void *>(chosen.kernel->kernel);
     TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
     TRY(cuda_prefer_shared_memory(kernel));
@@ -109,28 +106,6 @@ status prepare(const prepare_context *context, const network *net, work *w)
     return prepare_way(context, net, w, ways[w->variant]);
 }
 
-// Innermost first. Where a window sticks out of the picture it is filled with zeros.
-status map_windows(const stream_state *state, const network *net, const step *s, const run *r,
-                   CUtensorMap *map)
-{
-    const stream_arguments &a = state->arguments;
-    const int *dims = net->tensors[s->inputs[0]].dims;
-    cuuint64_t sizes[4], strides[3], bytes = sizeof(__half);
-    for (int i = 0; i < 4; i++) sizes[i] = dims[AXIS_C - i];
-    for (int i = 0; i < 3; i++) strides[i] = bytes *= sizes[i];
-    const cuuint32_t box[4] = {static_cast<cuuint32_t>(a.chunk),
-                               static_cast<cuuint32_t>(a.window_width),
-                               static_cast<cuuint32_t>(a.window_height), 1};
-    const cuuint32_t steps[4] = {1, 1, 1, 1};
-    const int row_bytes = a.chunk * static_cast<int>(sizeof(__half));
-    return map_made(state->encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4,
-                                  tensor_at(net, s->inputs[0], r), sizes, strides, box, steps,
-                                  CU_TENSOR_MAP_INTERLEAVE_NONE, map_permuted(row_bytes),
-                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                                  CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-                    s);
-}
-
 status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first], *next = s + 1;
@@ -140,7 +115,9 @@ status enqueue(const work *w, const network *net, const run *r)
         a.residual = static_cast<const __half *>(tensor_at(net, next->inputs[1], r));
     a.y = static_cast<__half *>(tensor_at(net, next->output, r));
     CUtensorMap map;
-    TRY(map_windows(state, net, s, r, &map));
+    TRY(map_pixels(state->encode, tensor_at(net, s->inputs[0], r), net->tensors[s->inputs[0]].dims,
+                   a.chunk, a.window_width, a.window_height,
+                   map_permuted(a.chunk * static_cast<int>(sizeof(__half))), s, &map));
     return cuda_launch_check(launch_kernel(r, state->kernel->kernel, dim3(state->blocks),
                                            dim3(STREAM_THREADS), state->shared_bytes, map, a),
                              w, net);

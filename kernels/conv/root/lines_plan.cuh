@@ -195,9 +195,7 @@ status lines_prepare(const prepare_context *context, const network *net, work *w
     TRY(cuda_allow_shared_memory(static_cast<const cuda_device *>(context->device), kernel));
     TRY(cuda_prefer_shared_memory(kernel));
     TRY(lines_pack<POOL>(context, &net->steps[w->first].as.conv, &made.filter));
-    void *encode;
-    TRY(cuda_driver_function("cuTensorMapEncodeTiled", 12000, &encode));
-    made.encode = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(encode);
+    TRY(find_map_encoder(&made.encode));
     return work_keep(w, &made, sizeof made);
 }
 
@@ -205,28 +203,6 @@ status lines_prepare(const prepare_context *context, const network *net, work *w
 int lines_permuted(int channels)
 {
     return channels == 64 ? 7 : channels == 32 ? 3 : channels == 16 ? 1 : 0;
-}
-
-// y; its box is what a step makes.
-status lines_map(const lines_state *s, const step *last, const cuda_view *y, bool pool,
-                 CUtensorMap *map)
-{
-    const lines_kernel *k = s->way.kernel;
-    cuuint64_t sizes[4], strides[3], bytes = sizeof(__half);
-    for (int i = 0; i < 4; i++) sizes[i] = static_cast<cuuint64_t>(y->dims[AXIS_C - i]);
-    for (int i = 0; i < 3; i++) strides[i] = bytes *= sizes[i];
-    const cuuint32_t box[4] = {static_cast<cuuint32_t>(sizes[0]),
-                               static_cast<cuuint32_t>(k->out_columns),
-                               static_cast<cuuint32_t>(pool ? 1 : k->abreast), 1};
-    const cuuint32_t apart[4] = {1, 1, 1, 1};
-    return map_made(s->encode(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, y->data, sizes, strides, box,
-                              apart, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                              lines_permuted(y->dims[AXIS_C])
-                                  ? map_permuted(y->dims[AXIS_C] * static_cast<int>(sizeof(__half)))
-                                  : CU_TENSOR_MAP_SWIZZLE_NONE,
-                              CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-                    last);
 }
 
 template <bool POOL> status lines_enqueue(const work *w, const network *net, const run *r)
@@ -254,8 +230,12 @@ template <bool POOL> status lines_enqueue(const work *w, const network *net, con
     a.channels = y.dims[AXIS_C];
     a.permuted = lines_permuted(a.channels);
     activation_limits(&p->act, &a.low, &a.high);
-    CUtensorMap map;
-    TRY(lines_map(s, last, &y, POOL, &map));
+    CUtensorMap map; // its box is what a step makes
+    CUtensorMapSwizzle permuted = a.permuted
+                                      ? map_permuted(a.channels * static_cast<int>(sizeof(__half)))
+                                      : CU_TENSOR_MAP_SWIZZLE_NONE;
+    TRY(map_pixels(s->encode, y.data, y.dims, a.channels, k.out_columns, POOL ? 1 : k.abreast,
+                   permuted, last, &map));
     return cuda_launch_check(
         launch_kernel(r, k.entry, s->way.blocks, LINES_THREADS, k.shared_bytes, map, a), w, net);
 }

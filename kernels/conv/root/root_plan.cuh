@@ -188,11 +188,7 @@ static inline status root_pack(const prepare_context *context, const conv_params
                       sizeof(uint4),
                   root_filter_write, p, &filter));
     s->filter = static_cast<const uint4 *>(filter);
-    if (!p->bias) return STATUS_OK;
-    const void *bias;
-    TRY(cuda_pack_array(context, p->bias, p->out_channels * sizeof(float), &bias));
-    s->bias = static_cast<const float *>(bias);
-    return STATUS_OK;
+    return conv_cuda_pack_bias(context, p, &s->bias);
 }
 
 static inline status root_count_blocks(root_state *s, const cuda_device *gpu, int tiles)

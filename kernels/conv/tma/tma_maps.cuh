@@ -16,10 +16,9 @@ struct tma_encoders {
 
 status find_encoders(tma_encoders *out)
 {
-    void *rows, *windows;
-    TRY(cuda_driver_function("cuTensorMapEncodeTiled", 12000, &rows));
+    void *windows;
+    TRY(find_map_encoder(&out->rows));
     TRY(cuda_driver_function("cuTensorMapEncodeIm2col", 12000, &windows));
-    out->rows = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(rows);
     out->windows = reinterpret_cast<PFN_cuTensorMapEncodeIm2col_v12000>(windows);
     return STATUS_OK;
 }
@@ -66,26 +65,24 @@ status map_rows(const tma_encoders &encode, const step *s, void *at, int channel
                     s);
 }
 
-// x as windows' taps: 64 channels of `pixels` windows. The driver counts axes from the innermost.
+// x as windows' taps: 64 channels of `pixels` windows.
 status map_windows(const tma_encoders &encode, const network *net, const step *s, void *at,
                    int pixels, CUtensorMap *map)
 {
     const conv_params *p = &s->as.conv;
     const int *dims = net->tensors[s->inputs[0]].dims, *out = net->tensors[s->output].dims;
-    cuuint64_t sizes[4], strides[3], bytes = sizeof(__half);
-    for (int i = 0; i < 4; i++) sizes[i] = static_cast<cuuint64_t>(dims[AXIS_C - i]);
-    for (int i = 0; i < 3; i++) strides[i] = bytes *= sizes[i];
+    const map_axes axes(dims);
     tma_corners x = corners_of(dims[AXIS_W], out[AXIS_W], p->stride[1], p->pads[1]);
     tma_corners y = corners_of(dims[AXIS_H], out[AXIS_H], p->stride[0], p->pads[0]);
     const int lower[2] = {x.lower, y.lower}, upper[2] = {x.upper, y.upper};
-    const cuuint32_t steps[4] = {1, static_cast<cuuint32_t>(p->stride[1]),
-                                 static_cast<cuuint32_t>(p->stride[0]), 1};
-    return map_made(encode.windows(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, at, sizes, strides,
-                                   lower, upper, MMA_STEP, static_cast<cuuint32_t>(pixels), steps,
-                                   CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                   CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-                    s);
+    const cuuint32_t steps[AXES] = {1, static_cast<cuuint32_t>(p->stride[1]),
+                                    static_cast<cuuint32_t>(p->stride[0]), 1};
+    return map_made(
+        encode.windows(map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, AXES, at, axes.sizes, axes.strides,
+                       lower, upper, MMA_STEP, static_cast<cuuint32_t>(pixels), steps,
+                       CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                       CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        s);
 }
 
 } // namespace
