@@ -2,53 +2,75 @@
 #include "loader/file_read.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "loader/names.h"
 
-status file_size(const char *path, int64_t *bytes)
+/* A regular file, open, and its size: of the file that is read, whoever puts another one in its
+ * place meanwhile. A pipe is not waited for. */
+static status open_regular(const char *path, int *descriptor, int64_t *bytes)
 {
     struct stat about;
-    if (stat(path, &about) != 0)
-        return fail(STATUS_FILE, "%s: cannot be opened: %s", path_show(path).text, strerror(errno));
-    if (S_ISDIR(about.st_mode))
-        return fail(STATUS_FILE, "%s: is a folder, not a file", path_show(path).text);
-    if (!S_ISREG(about.st_mode))
-        return fail(STATUS_FILE, "%s: is not a regular file", path_show(path).text);
-    *bytes = about.st_size;
+    *descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (*descriptor < 0 || fstat(*descriptor, &about) != 0) {
+        status s =
+            fail(STATUS_FILE, "%s: cannot be opened: %s", path_show(path).text, strerror(errno));
+        if (*descriptor >= 0) close(*descriptor);
+        return s;
+    }
+    if (S_ISREG(about.st_mode)) {
+        *bytes = about.st_size;
+        return STATUS_OK;
+    }
+    close(*descriptor);
+    return fail(STATUS_FILE, "%s: is %s", path_show(path).text,
+                S_ISDIR(about.st_mode) ? "a folder, not a file" : "not a regular file");
+}
+
+static status read_from(int descriptor, const char *path, int64_t offset, size_t size,
+                        unsigned char *bytes)
+{
+    while (size) {
+        ssize_t count = pread(descriptor, bytes, size, (off_t)offset);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0)
+            return fail(STATUS_FILE, "%s: cannot be read: %s", path_show(path).text,
+                        strerror(errno));
+        if (count == 0)
+            return fail(STATUS_FILE, "%s: became shorter while it was read", path_show(path).text);
+        bytes += count;
+        offset += count;
+        size -= (size_t)count;
+    }
     return STATUS_OK;
 }
 
-static status read_from(FILE *file, const char *path, int64_t offset, size_t size,
-                        unsigned char *bytes)
+status file_size(const char *path, int64_t *bytes)
 {
-    if (fseeko(file, (off_t)offset, SEEK_SET) != 0)
-        return fail(STATUS_FILE, "%s: cannot be read: %s", path_show(path).text, strerror(errno));
-    if (fread(bytes, 1, size, file) == size) return STATUS_OK;
-    if (ferror(file))
-        return fail(STATUS_FILE, "%s: cannot be read: %s", path_show(path).text, strerror(errno));
-    return fail(STATUS_FILE, "%s: became shorter while it was read", path_show(path).text);
+    int descriptor;
+    TRY(open_regular(path, &descriptor, bytes));
+    close(descriptor);
+    return STATUS_OK;
 }
 
 status file_read_part(const char *path, int64_t offset, size_t size, unsigned char *bytes)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return fail(STATUS_FILE, "%s: cannot be opened: %s", path_show(path).text, strerror(errno));
-    setvbuf(file, NULL, _IONBF, 0); /* one large read: a buffer of the library's would only copy */
-    status s = read_from(file, path, offset, size, bytes);
-    fclose(file);
+    int descriptor;
+    int64_t whole;
+    TRY(open_regular(path, &descriptor, &whole));
+    status s = read_from(descriptor, path, offset, size, bytes);
+    close(descriptor);
     return s;
 }
 
-status file_read(const char *path, int64_t most, unsigned char **bytes, size_t *size)
+/* Room for `whole` bytes, and the file in it. */
+static status read_whole(int descriptor, const char *path, int64_t whole, int64_t most,
+                         unsigned char **bytes)
 {
-    *bytes = NULL;
-    int64_t whole = 0;
-    TRY(file_size(path, &whole));
     if (whole == 0) return fail(STATUS_FILE, "%s: is empty", path_show(path).text);
     if (whole > most)
         return fail(STATUS_FILE, "%s: has %lld bytes, more than %lld", path_show(path).text,
@@ -57,12 +79,22 @@ status file_read(const char *path, int64_t most, unsigned char **bytes, size_t *
     if (!room)
         return fail(STATUS_MEMORY, "%s: out of memory: %lld bytes", path_show(path).text,
                     (long long)whole);
-    status s = file_read_part(path, 0, (size_t)whole, room);
-    if (s != STATUS_OK) {
+    status s = read_from(descriptor, path, 0, (size_t)whole, room);
+    if (s == STATUS_OK)
+        *bytes = room;
+    else
         free(room);
-        return s;
-    }
-    *bytes = room;
-    *size = (size_t)whole;
-    return STATUS_OK;
+    return s;
+}
+
+status file_read(const char *path, int64_t most, unsigned char **bytes, size_t *size)
+{
+    int descriptor;
+    int64_t whole;
+    *bytes = NULL;
+    TRY(open_regular(path, &descriptor, &whole));
+    status s = read_whole(descriptor, path, whole, most, bytes);
+    close(descriptor);
+    *size = s == STATUS_OK ? (size_t)whole : 0;
+    return s;
 }

@@ -10,8 +10,8 @@
 /* The size of a regular file. Anything else (missing, a folder, a pipe) is refused. */
 status file_size(const char *path, int64_t *bytes) STATUS_MUST_CHECK;
 
-/* The whole file in *bytes (release with free()). Empty files and more than `most` bytes are
- * refused. */
+/* The whole file in *bytes (release with free()), the old or the new one where it is replaced
+ * meanwhile (file_write.h). Empty files and more than `most` bytes are refused. */
 status file_read(const char *path, int64_t most, unsigned char **bytes,
                  size_t *size) STATUS_MUST_CHECK;
 
