@@ -172,32 +172,6 @@ def check_rivals_frame(model, folder):
         assert max(rows[name]["error"]) < 1e-4
 
 
-def check_device_decoders():
-    """What rivals decode on their device, on heads whose answer is known; PyTorch's CPU tensors will do."""
-    if not installed("torch"):
-        print("no torch: decoders of its tensors are not checked")
-        return
-    sys.path.insert(0, str(SOURCE / "bench" / "peers"))
-    import numpy as np
-    import torch
-    import _frame
-    import _torch_frame
-    heat, offset = np.full((9, 13, 17), -5, np.float32), np.zeros((9, 13, 34), np.float32)
-    for k in range(17):
-        heat[k % 9, k % 13, k] = offset[k % 9, k % 13, k + 17] = 1 + k / 4
-    nchw = [torch.from_numpy(t.transpose(2, 0, 1)[None].copy()) for t in (heat, offset)]
-    (points,) = _torch_frame.single(torch, *nchw, (193, 129), True).tolist()
-    for k, (x, y, s) in enumerate(points):
-        assert (x, y) == (k % 13 * 16 + 1 + k / 4, k % 9 * 16), k
-        assert abs(s - 1 / (1 + np.exp(-1 - k / 4))) < 1e-6
-    noise = np.random.default_rng(1).normal(-1, 2, heat.shape).astype(np.float32)
-    decoder = _frame.Decoder((193, 129), True)
-    values, cells = _torch_frame.best_cells(torch, torch.from_numpy(noise.transpose(2, 0, 1)[None].copy()), decoder.least)
-    assert _torch_frame.listed(values[0], cells[0], (9, 13), decoder.least) == list(decoder.candidates(noise))[:100]
-    few = _torch_frame.best_cells(torch, nchw[0], decoder.least)
-    assert len(_torch_frame.listed(few[0][0], few[1][0], (9, 13), decoder.least)) == 17
-
-
 def check_roofline(model, folder):
     out = folder / "roofline.json"
     done = bench("--roofline", "--device", "cpu", "--only", "posenet-cpu", "--model", model, "--size", "65x65",
@@ -310,7 +284,6 @@ def main():
             check(model, folder)
         check_report(folder)
         check_targets(folder)
-    check_device_decoders()
     check_bad_usage(model)
     return 0
 

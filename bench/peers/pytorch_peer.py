@@ -94,7 +94,8 @@ class PyTorch:
 
     def choose(self):
         if not self.frame:
-            self.graph, self.outputs = _torch_frame.captured(self.torch, self._run)
+            self.chosen = _torch_frame.Chosen(self.torch, self._run)
+            self.outputs, self.settings = self.chosen.results, self.chosen.settings
 
     def _run(self):
         # NHWC memory seen as NCHW is what channels last means, so nothing is copied here.
@@ -110,7 +111,7 @@ class PyTorch:
         return {h: o.float().cpu().numpy() for h, o in zip(self.heads, outputs)}
 
     def call(self):
-        self.graph.replay()
+        self.chosen.graph.replay()
         self.torch.cuda.synchronize()
 
     def open_frames(self, frame, letterbox, decoder):
@@ -128,7 +129,8 @@ class PyTorch:
             downloads[0].run(results)
             return heads, results
 
-        self.graph, (self.outputs, self.kept) = _torch_frame.captured(torch, run)
+        self.chosen = _torch_frame.Chosen(torch, run)
+        (self.outputs, self.kept), self.settings = self.chosen.results, self.chosen.settings
         self.hosts = downloads[0].hosts
         self.traffic = (upload.bytes, downloads[0].bytes)
 
@@ -143,7 +145,7 @@ class PyTorch:
         return list(heads.values())
 
     def frames(self):
-        self.graph.replay()
+        self.chosen.graph.replay()
         self.torch.cuda.synchronize()
         if self.variant.endswith("-single"):
             return [[(sum(p[2] for p in points) / len(points), points)]
