@@ -58,20 +58,22 @@ __device__ inline void unit_fetch_biases(const conv_unit_arguments &a, float *to
 // One tile, from `base` on what unit_layout says.
 template <int ROWS, bool PROJECTED>
 __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l, unsigned base,
-                             const unit_part &part, unit_ring<ROWS> &ring, const unit_place &tile)
+                             unit_part &part, unit_ring<ROWS> &ring, const unit_place &tile)
 {
     unsigned barriers = base + l.barriers, biases = base + l.biases, inside[(ROWS + 31) / 32];
     unit_pixels x, m;
     unsigned h;
+    part.forget();
     wait_for_bytes(barriers, 0);
     unit_find_inside<ROWS>(a, tile, part.wide, inside);
     {
         float sums[ROWS / 8][4];
         unsigned rows = unit_multiply_x<ROWS>(sums, a, ring, base + l.filters[0], biases);
-        if (PROJECTED) unit_load_pixels(x, rows, part.row + part.wide + 1);
+        if (PROJECTED)
+            unit_load_pixels(x, rows, part.row + part.wide + 1, part.row + part.wide + 1 & 7);
         ring.leave();
         h = ring.take();
-        unit_write_h<ROWS>(a, sums, inside, h);
+        unit_write_h<ROWS>(a, part, sums, inside, h);
     }
     show_writes();
     ring.meet();

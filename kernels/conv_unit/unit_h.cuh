@@ -3,6 +3,7 @@
 #ifndef POSENET_KERNELS_CONV_UNIT_UNIT_H_CUH
 #define POSENET_KERNELS_CONV_UNIT_UNIT_H_CUH
 
+#include "kernels/conv_unit/unit_part.cuh"
 #include "kernels/conv_unit/unit_ring.cuh"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/mma.cuh"
@@ -57,14 +58,15 @@ __device__ void unit_find_inside(const conv_unit_arguments &a, const unit_place 
     }
 }
 
-// The sums as rows of pixels.
+// The sums as rows of pixels, turned as unit_part says.
 template <int ROWS>
-__device__ void unit_write_h(const conv_unit_arguments &a, const float (&sums)[ROWS / 8][4],
+__device__ void unit_write_h(const conv_unit_arguments &a, const unit_part &part,
+                             const float (&sums)[ROWS / 8][4],
                              const unsigned (&inside)[(ROWS + 31) / 32], unsigned to)
 {
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, matrix = lane / 8, row = lane % 8;
+    int lane = threadIdx.x % 32, piece = threadIdx.x / 32 % 4 * 2 + lane / 8 % 2;
     __half2 low = __float2half2_rn(a.low[0]), high = __float2half2_rn(a.high[0]);
-    unsigned at = to + (matrix / 2 * 8 + row) * UNIT_ROW + ((warp * 2 + matrix % 2) ^ row) * 16;
+    unsigned rows = to + unit_part::written_row(0) * UNIT_ROW;
 #pragma unroll
     for (int j = 0; j < ROWS / 8; j += 2) {
         unsigned words[4];
@@ -76,7 +78,7 @@ __device__ void unit_write_h(const conv_unit_arguments &a, const float (&sums)[R
             const float *pair = &sums[tile][m % 2 * 2];
             words[m] = clamped_halves(pair[0], pair[1], low, high) & kept;
         }
-        store_matrices_turned(at + j * 8 * UNIT_ROW, words);
+        store_matrices_turned(rows + j * 8 * UNIT_ROW + (piece ^ part.written_turn(j)) * 16, words);
     }
 }
 

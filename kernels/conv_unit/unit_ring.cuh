@@ -25,7 +25,8 @@ enum {
     UNIT_ROW = 128,   // bytes of 64 halves
     UNIT_FILTER = UNIT_MIDDLE * UNIT_ROW,
     UNIT_TAPS = 9,
-    UNIT_PIXELS = 64, // at most of a tile
+    UNIT_PIXELS = 64,     // at most of a tile
+    UNIT_MOST_ROWS = 112, // of a stage: a tile and what is around it
     UNIT_ALIGN = 1024,
     UNIT_MOST_CHUNKS = 4, // of x's channels, and of y's
     UNIT_MOST_GROUPS = 3,

@@ -3,7 +3,7 @@
 #ifndef POSENET_KERNELS_CONV_UNIT_UNIT_Y_CUH
 #define POSENET_KERNELS_CONV_UNIT_UNIT_Y_CUH
 
-#include "kernels/conv_unit/unit_ring.cuh"
+#include "kernels/conv_unit/unit_part.cuh"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/wgmma.cuh"
@@ -19,33 +19,13 @@ __host__ __device__ inline int unit_column(int channel)
     return (half * 4 + pair) * 8 + lane * 2 + channel % 2;
 }
 
-// What a thread's part in every tile of the warpgroup is.
-struct unit_part {
-    int wide;              // pixels from one line of h to the next
-    int row;               // of h: where the lane's pixel has the window's corner
-    int lines[2], from[2]; // of the two pixels whose sums it has; lines: beyond any picture if none
-
-    __device__ unit_part(const conv_unit_arguments &a)
-    {
-        int lane = threadIdx.x % 32, first = threadIdx.x / 32 % 4 * 16;
-        int pixels = a.tile_height * a.tile_width, pixel = first + lane % 16;
-        if (pixel >= pixels) pixel = 0; // any
-        wide = a.tile_width + 2;
-        row = pixel / a.tile_width * wide + pixel % a.tile_width;
-        for (int i = 0; i < 2; i++) {
-            int own = first + i * 8 + lane / 4;
-            lines[i] = own < pixels ? own / a.tile_width : a.height;
-            from[i] = own % a.tile_width;
-        }
-    }
-};
-
 // ---- m ------------------------------------------------------------------------------------------
 
-// 64 channels of the warp's 16 pixels; `row`: of `rows`, the lane's.
-__device__ inline void unit_load_pixels(unit_pixels &pixels, unsigned rows, int row)
+// 64 channels of the warp's 16 pixels; `row`: of `rows`, the lane's, whose pieces are turned by
+// `turn`.
+__device__ inline void unit_load_pixels(unit_pixels &pixels, unsigned rows, int row, unsigned turn)
 {
-    unsigned from = rows + row * UNIT_ROW, piece = threadIdx.x % 32 / 16, turn = row & 7;
+    unsigned from = rows + row * UNIT_ROW, piece = threadIdx.x % 32 / 16;
 #pragma unroll
     for (int k = 0; k < UNIT_MIDDLE / 16; k++)
         load_matrices(pixels[k], from + ((k * 2 + piece) ^ turn) * 16);
@@ -78,16 +58,17 @@ __device__ inline void unit_multiply_h(unit_sums &sums, const unit_part &part, u
         sums[j][0] = sums[j][2] = bias.x;
         sums[j][1] = sums[j][3] = bias.y;
     }
-    unit_load_pixels(pixels[0], h, part.row);
+    unit_load_pixels(pixels[0], h, part.row, part.read_turn(0, 0));
 #pragma unroll
     for (int tap = 0; tap < UNIT_TAPS; tap++) {
         begin_products();
         unit_multiply(sums, pixels[tap % 2], filter + tap * UNIT_FILTER);
         end_products();
         if (tap == UNIT_TAPS - 1) break;
-        const int next = tap + 1;
+        const int next = tap + 1, down = next / 3, right = next % 3;
         if (tap > 0) wait_for_products<1>();
-        unit_load_pixels(pixels[next % 2], h, part.row + next / 3 * part.wide + next % 3);
+        unit_load_pixels(pixels[next % 2], h, part.row + down * part.wide + right,
+                         part.read_turn(down, right));
     }
     unit_settle(sums);
 }
@@ -117,8 +98,11 @@ struct unit_target {
     {
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            int y = tile.y + part.lines[i], x = tile.x + part.from[i];
-            inside[i] = y < a.height && x < a.width;
+            int y, x;
+            bool some = part.find(i, &y, &x);
+            y += tile.y;
+            x += tile.x;
+            inside[i] = some && y < a.height && x < a.width;
             at[i] = ((static_cast<int64_t>(tile.picture) * a.height + y) * a.width + x) * a.outs +
                     threadIdx.x % 4 * 8;
         }
