@@ -11,6 +11,7 @@
 #ifndef POSENET_KERNELS_OP_H
 #define POSENET_KERNELS_OP_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -101,7 +102,7 @@ typedef struct row {
     int least_compute;  /* cuda rows: the least compute capability, 80 for 8.0; 0: any */
 
     /* How many steps from `first` on this row computes as one (0: it does not). Only the last one's
-     * output may be read from outside the run, unless the row writes all. Pure: looks at ops,
+     * output may be read from outside the run, unless the row writes more. Pure: looks at ops,
      * params, dims and types. */
     int (*covers)(const network *net, int first, precision precision);
 
@@ -133,14 +134,23 @@ typedef struct row {
     double limit, limit_fp16;
     const char *limit_because;
 
-    int writes_all; /* the output of every covered step has room and is written, not only the last
-                       one's */
+    int writes; /* of so many of the last covered steps the output has room and is written; 0: of
+                   the last one alone; ROW_WRITES_ALL */
 
     int in_place; /* the output of the first step, a convolution with a residual, may lie where the
                      residual does: each of its elements is read by who will write it there */
 
     int plain; /* of all rows of its device the one that others are checked against by the tuner */
 } row;
+
+enum { ROW_WRITES_ALL = INT_MAX };
+
+/* 1 if a row writes the output of step `i` of a run that ends with step `last` where others find
+ * it. */
+static inline int row_writes(const row *r, int i, int last)
+{
+    return i == last || last - i < r->writes;
+}
 
 /* Every row that this build has, ref first; a NULL-terminated list. */
 extern const row *const all_rows[];
@@ -162,8 +172,7 @@ static inline void *tensor_at(const network *net, int number, const run *r)
  */
 static inline int work_writes(const work *w, const network *net, int i)
 {
-    int last = i == w->first + w->count - 1;
-    return net->steps[i].output >= 0 && (last || w->row->writes_all);
+    return net->steps[i].output >= 0 && row_writes(w->row, i, w->first + w->count - 1);
 }
 
 /* The usual end of `prepare`, and the usual `release`: w->state is a block of its own, with nothing

@@ -7,7 +7,9 @@ enum { INPUT, LEFT, RIGHT, SUM, AFTER, HEADS, TENSORS, STEPS = 6, DECODED = STEP
 
 /* As rows of the name. */
 static const row places = {.name = "places", .in_place = 1},
-                 places_and_writes_all = {.name = "places_all", .in_place = 1, .writes_all = 1},
+                 places_and_writes_all = {.name = "places_all",
+                                          .in_place = 1,
+                                          .writes = ROW_WRITES_ALL},
                  other = {.name = "other"};
 
 /* A picture; two convolutions of it; a third of LEFT that adds RIGHT; a fourth, HEADS; decode. */

@@ -92,8 +92,8 @@ static status enqueue_written(const work *w, const network *net, const run *r)
 }
 
 #define WRITTEN                                                                                    \
-    .device = DEVICE_REF, .covers = covers_both, .writes_all = 1, .prepare = prepare_both,         \
-    .release = release_conv
+    .device = DEVICE_REF, .covers = covers_both, .writes = ROW_WRITES_ALL,                         \
+    .prepare = prepare_both, .release = release_conv
 
 static const row written = {.name = "written", WRITTEN, .enqueue = enqueue_written};
 static const row unwritten = {.name = "unwritten", WRITTEN, .enqueue = enqueue_both};

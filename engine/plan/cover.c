@@ -39,9 +39,9 @@ int cover_span(const cover_request *q, const int *last_reader, const row *candid
     if (!serves(candidate, q)) return 0;
     int count = candidate->covers(q->net, first, q->precision);
     if (count <= 0 || count > q->net->step_count - first) return 0;
-    for (int i = first; i < first + count - 1 && !candidate->writes_all; i++) {
+    for (int i = first; i < first + count - 1; i++) {
         int output = q->net->steps[i].output;
-        if (output < 0) continue;
+        if (output < 0 || row_writes(candidate, i, first + count - 1)) continue;
         if (q->kept[output] || last_reader[output] >= first + count) return 0;
     }
     return count;

@@ -191,6 +191,6 @@ extern "C" const row conv_pair_cuda = {
     .limit_because =
         "fp16 operands of 10 bits, the first one's results among them, whose fp32 sums "
         "cancel: as conv_cublaslt",
-    .writes_all = 1,
+    .writes = ROW_WRITES_ALL,
     .in_place = 1,
 };

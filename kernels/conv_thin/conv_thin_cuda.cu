@@ -75,6 +75,6 @@ extern "C" const row conv_thin_cuda = {
     .limit = 0,
     .limit_fp16 = 4e-2,
     .limit_because = "conv_tma_cuda's sums: fp32, of fp16 products of 10 bits, which cancel",
-    .writes_all = 1,
+    .writes = ROW_WRITES_ALL,
     .in_place = 1,
 };
