@@ -226,6 +226,30 @@ Test(cuda_covers_conv, unit_with_projection)
     cr_expect_eq(covered(&p, &conv_unit_cuda), 0, "of too many channels");
 }
 
+Test(cuda_covers_conv, unit_that_is_thinned)
+{
+    problem p;
+    make_unit(&p, 0, 256, 64, 256);
+    add_residual(&p, 2, 0);
+    add_pool(&p, 3, 1, 2);
+    for (int i = 0; i < 3; i++) check(&p, &conv_unit_thin_cuda, 4, i, i == 1 ? 0 : one_tap);
+    cr_expect_eq(covered(&p, &conv_unit_cuda), 3, "without what comes after it");
+    p.steps[3].inputs[0] = 0;
+    cr_expect_eq(covered(&p, &conv_unit_thin_cuda), 0, "another tensor is thinned");
+    p.steps[3].inputs[0] = 3;
+    p.tensors[4].type = TYPE_FP32;
+    cr_expect_eq(covered(&p, &conv_unit_thin_cuda), 0, "to fp32");
+    p.tensors[4].type = TYPE_FP16;
+    p.net.step_count = 3;
+    cr_expect_eq(covered(&p, &conv_unit_thin_cuda), 0, "nobody thins it");
+    static const int windows[][2] = {{1, 3}, {1, 1}, {3, 2}};
+    for (int i = 0; i < 3; i++) {
+        make_unit(&p, 0, 64, 64, 64);
+        add_pool(&p, 3, windows[i][0], windows[i][1]);
+        cr_expect_eq(covered(&p, &conv_unit_thin_cuda), 0, "window %d", i);
+    }
+}
+
 Test(cuda_covers_conv, twin)
 {
     problem p;

@@ -4,6 +4,9 @@
 //   m = act1(filter1 * h + bias1)               3x3, h is zero outside the picture
 //   y = act2(filter2 m + bias2 + shortcut)      1x1; the residual, or projection x + its bias
 //
+// THINNED: every second pixel of every second line of y is written once more, for the shortcut of a
+// unit with a stride.
+//
 // All filters stay in shared memory. A warpgroup computes tiles of at most 64 of y's pixels by
 // itself, h also for the pixels around them; several of them on a multiprocessor are at different
 // places of their tiles, so that one multiplies while another waits, stores or writes h.
@@ -56,7 +59,7 @@ __device__ inline void unit_fetch_biases(const conv_unit_arguments &a, float *to
 // ---- the kernel ---------------------------------------------------------------------------------
 
 // One tile, from `base` on what unit_layout says.
-template <int ROWS, bool PROJECTED>
+template <int ROWS, bool PROJECTED, bool THINNED>
 __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l, unsigned base,
                              unit_part &part, unit_ring<ROWS> &ring, const unit_place &tile)
 {
@@ -88,14 +91,14 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
         unit_pack_m(a, sums, m);
     }
     wait_for_bytes(barriers + 16, 0);
-    unit_multiply_m<PROJECTED>(a, m, x, residual, to, base + l.filters[2], base + l.projection,
-                               biases + 2 * UNIT_MIDDLE * 4);
+    unit_multiply_m<PROJECTED, THINNED>(a, m, x, residual, to, base + l.filters[2],
+                                        base + l.projection, biases + 2 * UNIT_MIDDLE * 4);
 }
 
 // Blocks: any number up to a.tiles; threads: 128 a warpgroup. Shared memory: room to align,
 // unit_layout. ROWS: of a stage, at least the pixels of a tile and around it. x's map: boxes of 64
 // channels of these.
-template <int ROWS, bool PROJECTED>
+template <int ROWS, bool PROJECTED, bool THINNED>
 __global__ void __launch_bounds__(UNIT_MOST_GROUPS * 128)
     conv_unit(const __grid_constant__ CUtensorMap x, const __grid_constant__ conv_unit_arguments a)
 {
@@ -121,7 +124,7 @@ __global__ void __launch_bounds__(UNIT_MOST_GROUPS * 128)
     ring.begin();
     unit_part part(a);
     for (int tile = first; tile < a.tiles; tile += apart)
-        unit_compute<ROWS, PROJECTED>(a, l, base, part, ring, unit_place(a, tile));
+        unit_compute<ROWS, PROJECTED, THINNED>(a, l, base, part, ring, unit_place(a, tile));
 #endif
 }
 

@@ -11,19 +11,18 @@ namespace
 {
 
 struct unit_kernel {
-    int rows, projected;
+    int rows;
     void (*kernel)(CUtensorMap, conv_unit_arguments);
 };
 
-template <int ROWS, bool PROJECTED> constexpr unit_kernel kernel_of()
-{
-    return {ROWS, PROJECTED, conv_unit<ROWS, PROJECTED>};
-}
+const int KERNELS = 3; // of a kind of unit
+typedef const unit_kernel unit_kernels[KERNELS];
 
-const unit_kernel kernels[] = {kernel_of<64, false>(),  kernel_of<96, false>(),
-                               kernel_of<112, false>(), kernel_of<64, true>(),
-                               kernel_of<96, true>(),   kernel_of<112, true>()};
-const int MOST_WAYS = 9, MOST_STAGES = UNIT_MOST_CHUNKS + 1;
+template <bool PROJECTED, bool THINNED>
+unit_kernels kernels = {{64, conv_unit<64, PROJECTED, THINNED>},
+                        {96, conv_unit<96, PROJECTED, THINNED>},
+                        {UNIT_MOST_ROWS, conv_unit<UNIT_MOST_ROWS, PROJECTED, THINNED>}};
+const int MOST_WAYS = KERNELS * UNIT_MOST_GROUPS, MOST_STAGES = UNIT_MOST_CHUNKS + 1;
 
 struct unit_way {
     const unit_kernel *kernel;

@@ -12,6 +12,8 @@ struct conv_unit_arguments {
     const float *biases[4];          // or NULL; [3]: the shortcut's
     const __half *residual;          // or NULL; y's dims
     __half *y;
+    __half *thinned; // every UNIT_EVERY-th pixel of every such line of y, once more; or NULL
+    int thin_height, thin_width;
     int projected;
     int height, width, chunks, outs; // chunks: of 64 of x's channels
     int tile_height, tile_width;     // pixels of y
@@ -25,6 +27,7 @@ enum {
     UNIT_ROW = 128,   // bytes of 64 halves
     UNIT_FILTER = UNIT_MIDDLE * UNIT_ROW,
     UNIT_TAPS = 9,
+    UNIT_EVERY = 2,
     UNIT_PIXELS = 64,     // at most of a tile
     UNIT_MOST_ROWS = 112, // of a stage: a tile and what is around it
     UNIT_ALIGN = 1024,

@@ -88,10 +88,12 @@ __device__ inline void unit_pack_m(const conv_unit_arguments &a, const unit_sums
 
 // ---- y ------------------------------------------------------------------------------------------
 
-// Where a thread's results go: 8 channels of pixel i at `at[i]` on, if `inside`.
+// Where a thread's results go: 8 channels of pixel i at `at[i]` on, if `inside`; and which pixel of
+// the thinned ones it is, -1: none.
 struct unit_target {
     int64_t at[2];
     bool inside[2];
+    int kept[2];
 
     __device__ unit_target(const conv_unit_arguments &a, const unit_part &part,
                            const unit_place &tile)
@@ -105,6 +107,9 @@ struct unit_target {
             inside[i] = some && y < a.height && x < a.width;
             at[i] = ((static_cast<int64_t>(tile.picture) * a.height + y) * a.width + x) * a.outs +
                     threadIdx.x % 4 * 8;
+            bool keep = inside[i] && y % UNIT_EVERY == 0 && x % UNIT_EVERY == 0;
+            int line = tile.picture * a.thin_height + y / UNIT_EVERY;
+            kept[i] = keep ? line * a.thin_width + x / UNIT_EVERY : -1;
         }
     }
 };
@@ -154,8 +159,23 @@ __device__ inline uint4 unit_finish(const conv_unit_arguments &a, const unit_sum
     return {out[0], out[1], out[2], out[3]};
 }
 
+// `from`: 64 channels of y from here on; out: as the residual's.
+template <bool THINNED>
+__device__ inline void unit_store(const conv_unit_arguments &a, const unit_target &to, int from,
+                                  const uint4 (&out)[4])
+{
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int channel = from + i / 2 * 32, kept = to.kept[i % 2];
+        if (to.inside[i % 2]) *reinterpret_cast<uint4 *>(a.y + to.at[i % 2] + channel) = out[i];
+        if (!THINNED || kept < 0) continue;
+        __half *pixel = a.thinned + static_cast<int64_t>(kept) * a.outs + threadIdx.x % 4 * 8;
+        *reinterpret_cast<uint4 *>(pixel + channel) = out[i];
+    }
+}
+
 // The next 64 channels' products begin before these are stored.
-template <bool PROJECTED>
+template <bool PROJECTED, bool THINNED>
 __device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels &m,
                                 const unit_pixels &x, const unit_residual &residual,
                                 const unit_target &to, unsigned filter, unsigned projection,
@@ -179,11 +199,7 @@ __device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels 
             out[i] = unit_finish(a, sums, i / 2, i % 2, PROJECTED ? uint4{} : residual[chunk][i]);
         bool more = chunk + 1 < UNIT_MOST_CHUNKS && (chunk + 1) * UNIT_MIDDLE < a.outs;
         if (more) multiply(chunk + 1);
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            if (to.inside[i % 2])
-                *reinterpret_cast<uint4 *>(a.y + to.at[i % 2] + chunk * UNIT_MIDDLE + i / 2 * 32) =
-                    out[i];
+        unit_store<THINNED>(a, to, chunk * UNIT_MIDDLE, out);
         if (!more) break;
     }
 }
