@@ -57,8 +57,8 @@ template <int COLUMNS> struct lines_reader {
     {
 #pragma unroll
         for (int i = 0; i < COLUMNS; i++) {
-            float2 low = __half22float2(*reinterpret_cast<__half2 *>(&under_way[i].x));
-            float2 high = __half22float2(*reinterpret_cast<__half2 *>(&under_way[i].y));
+            float2 low = two_floats(under_way[i].x);
+            float2 high = two_floats(under_way[i].y);
             out[i][0] = low.x;
             out[i][1] = low.y;
             out[i][2] = high.x;

@@ -117,7 +117,7 @@ __device__ void pair_finish_y(const conv_pair_arguments &a, const float (&sums)[
         if (a.residual) load_matrices_turned(words, at);
 #pragma unroll
         for (int m = 0; m < 4; m++) {
-            float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&words[m]));
+            float2 more = two_floats(words[m]);
             const float *two = &sums[j + m / 2][m % 2 * 2];
             __half2 out =
                 __floats2half2_rn(clamped(two[0] + bias[m % 2] + more.x, a.low[0], a.high[0]),

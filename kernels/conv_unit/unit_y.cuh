@@ -152,7 +152,7 @@ __device__ inline uint4 unit_finish(const conv_unit_arguments &a, const unit_sum
     unsigned out[4];
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-        float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&in[j]));
+        float2 more = two_floats(in[j]);
         const float *pair = &sums[half * 4 + j][pixel * 2];
         out[j] = clamped_halves(pair[0] + more.x, pair[1] + more.y, low, high);
     }

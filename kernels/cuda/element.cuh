@@ -67,6 +67,12 @@ __device__ static inline unsigned clamped_halves(float first, float second, __ha
     return *reinterpret_cast<unsigned *>(&two);
 }
 
+// The way back.
+__device__ static inline float2 two_floats(unsigned halves)
+{
+    return __half22float2(*reinterpret_cast<const __half2 *>(&halves));
+}
+
 __device__ static inline float activate(const activation &act, float x)
 {
     if (act.kind == ACTIVATION_SIGMOID) return decode_sigmoid(x);

@@ -99,7 +99,7 @@ __device__ void held_compute(const block_arguments &a, const block_layout &l,
         for (int x = 0; x < SIDE; x++)
 #pragma unroll
             for (int w = 0; w < T::LANES / 2; w++) {
-                float2 two = __half22float2(*reinterpret_cast<const __half2 *>(&in[y][x][w]));
+                float2 two = two_floats(in[y][x][w]);
 #pragma unroll
                 for (int i = 0; i < BLOCK_GROUP; i++) {
                     int ky = y - i / 2 * STRIDE, kx = x - i % 2 * STRIDE;

@@ -95,8 +95,8 @@ __device__ inline float4 block_taps(const unsigned char *taps, int tap, int shar
 
 __device__ inline void block_multiply(float (&sums)[BLOCK_LANES], const uint2 &in, const float4 &w)
 {
-    float2 low = __half22float2(*reinterpret_cast<const __half2 *>(&in.x));
-    float2 high = __half22float2(*reinterpret_cast<const __half2 *>(&in.y));
+    float2 low = two_floats(in.x);
+    float2 high = two_floats(in.y);
     sums[0] = fmaf(low.x, w.x, sums[0]);
     sums[1] = fmaf(low.y, w.y, sums[1]);
     sums[2] = fmaf(high.x, w.z, sums[2]);

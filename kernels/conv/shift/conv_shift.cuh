@@ -185,11 +185,6 @@ __device__ void shift_send(const float (&sums)[PIXELS / 8][4], const conv_shift_
     }
 }
 
-__device__ inline float2 two_floats(unsigned halves)
-{
-    return __half22float2(*reinterpret_cast<const __half2 *>(&halves));
-}
-
 // The block's tiles, a warp each at a time: lane 4g + q adds up the shares of rows g and g + 8
 // (shift_row) at pixels 2q and 2q + 1 and stores, once they are turned, 4 channels of pixel g.
 template <int PIXELS>

@@ -93,7 +93,7 @@ template <typename T, typename A> class tma_output
                 load_matrices(out, at);
 #pragma unroll
                 for (int m = 0; m < 4; m++) {
-                    float2 more = __half22float2(*reinterpret_cast<const __half2 *>(&out[m]));
+                    float2 more = two_floats(out[m]);
                     values[m][0] += more.x;
                     values[m][1] += more.y;
                 }
