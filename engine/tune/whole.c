@@ -11,7 +11,9 @@ enum { SWEEPS = 3, BEST_SAMPLES = 5, SCREEN_SAMPLES = 3, PAIRS = 7, EARLY_PAIRS 
 /* A trial must gain this much, and only then the simpler way, which came first, gives way. */
 static const double gain_factor = 0.0005, gain_more_us = 0.1;
 
-/* Screening: slower than this needs no second look. */
+/* Screening: what is slower than this by one sample, or than that by several, needs no second look.
+ */
+static const double glance_factor = 0.012, glance_more_us = 1.0;
 static const double screen_factor = 0.003, screen_more_us = 0.2;
 
 /* What a site outside the cover may cost more than what it replaces, by what was measured. */
@@ -82,6 +84,8 @@ static status try_cover(chooser *c, whole *best, whole *other, int *better)
 {
     *better = 0;
     TRY(build(c, other));
+    TRY(measure(c, other, 1, &other->us));
+    if (other->us > best->us * (1 + glance_factor) + glance_more_us) return STATUS_OK;
     TRY(measure(c, other, SCREEN_SAMPLES, &other->us));
     if (other->us > best->us * (1 + screen_factor) + screen_more_us) return STATUS_OK;
     return compare_pairs(c, best, other, better);
