@@ -2,6 +2,7 @@
 network's input; for one person also the decoder, for several the search for candidates. For every rival whose
 tensors PyTorch can hold.
 """
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -89,7 +90,7 @@ def replay_ms(torch, graph):
         graph.replay()
         torch.cuda.synchronize()
         times.append((time.perf_counter() - start) * 1e3)
-    return sorted(times)[REPLAYS // 2]
+    return statistics.median(times)
 
 
 def single(torch, heat, offset, size, logits):

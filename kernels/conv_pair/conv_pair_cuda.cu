@@ -33,9 +33,9 @@ bool is_pointwise(const network *net, const step *s)
            p->out_channels % PAIR_STEP == 0 && p->act.kind != ACTIVATION_SIGMOID;
 }
 
-bool is_thinning(const network *net, const step *s)
+bool is_thinned(const network *net, const step *s)
 {
-    return max_pool_is_thinning(s) && is_half(net, s);
+    return max_pool_thins(s + 1, s->output) && is_half(net, s + 1);
 }
 
 // Where there is a cluster whose blocks can hold their share.
@@ -54,8 +54,7 @@ int covers(const network *net, int first, precision)
     const step *s = &net->steps[first];
     if (!is_pointwise(net, s)) return 0;
     int count = 2;
-    if (first + 1 < net->step_count && is_thinning(net, s + 1) && s[1].inputs[0] == s->output)
-        count = 3;
+    if (first + 1 < net->step_count && is_thinned(net, s)) count = 3;
     if (first + count > net->step_count) return 0;
     const step *last = s + count - 1;
     return is_pointwise(net, last) && last->input_count == 1 && last->inputs[0] == s->output &&

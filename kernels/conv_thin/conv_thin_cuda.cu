@@ -15,7 +15,7 @@ int covers(const network *net, int first, precision)
 {
     const step *s = &net->steps[first], *pool = s + 1;
     if (first + 2 > net->step_count || !tma_covers(net, first)) return 0;
-    if (!max_pool_is_thinning(pool) || pool->inputs[0] != s->output) return 0;
+    if (!max_pool_thins(pool, s->output)) return 0;
     return is_mapped(&net->tensors[s->output]) && net->tensors[pool->output].type == TYPE_FP16 ? 2
                                                                                                : 0;
 }

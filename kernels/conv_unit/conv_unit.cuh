@@ -72,8 +72,10 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
     {
         float sums[ROWS / 8][4];
         unsigned rows = unit_multiply_x<ROWS>(sums, a, ring, base + l.filters[0], biases);
-        if (PROJECTED)
-            unit_load_pixels(x, rows, part.row + part.wide + 1, part.row + part.wide + 1 & 7);
+        if (PROJECTED) {
+            int middle = part.row + part.wide + 1; // turned by the copy engine
+            unit_load_pixels(x, rows, middle, middle & 7);
+        }
         ring.leave();
         h = ring.take();
         unit_write_h<ROWS>(a, part, sums, inside, h);

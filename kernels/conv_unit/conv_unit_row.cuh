@@ -195,16 +195,18 @@ inline status enqueue_unit(const work *w, const network *net, const step *s, con
                              w, net);
 }
 
+const double unit_bytes_us = 3e6;
+
 // What goes in and out once, and the products, which wait longest for x where it has many channels:
 // of `count` steps, the last of which writes y.
 inline double unit_estimate(const network *net, int first, int count)
 {
-    const double start_us = 5, flops_us = count == 4 ? 400e6 : 270e6, bytes_us = 3e6;
+    const double start_us = 5, flops_us = count == 4 ? 400e6 : 270e6;
     const step *s = &net->steps[first], *last = s + count - 1;
     double flops = 0, bytes = tensor_bytes(&net->tensors[s->inputs[0]]);
     for (int i = 0; i < count; i++) flops += step_flops(net, s + i);
     bytes += tensor_bytes(&net->tensors[last->output]);
-    double compute = flops / flops_us, move = bytes / bytes_us;
+    double compute = flops / flops_us, move = bytes / unit_bytes_us;
     return start_us + (compute > move ? compute : move);
 }
 

@@ -13,7 +13,7 @@ int covers(const network *net, int first, precision)
 {
     const step *s = &net->steps[first], *pool = s + 3;
     if (first + 4 > net->step_count || !is_unit(net, s)) return 0;
-    if (!max_pool_is_thinning(pool) || pool->inputs[0] != s[2].output) return 0;
+    if (!max_pool_thins(pool, s[2].output)) return 0;
     const int *every = pool->as.pool.stride;
     bool fits = every[0] == UNIT_EVERY && every[1] == UNIT_EVERY;
     return fits && net->tensors[pool->output].type == TYPE_FP16 ? 4 : 0;
@@ -52,9 +52,9 @@ status enqueue(const work *w, const network *net, const run *r)
 // The unit's, and what is written more.
 double estimate(const network *net, int first, int)
 {
-    const double bytes_us = 3e6;
     const tensor *thinned = &net->tensors[net->steps[first + 3].output];
-    return unit_estimate(net, first, 3) + static_cast<double>(tensor_bytes(thinned)) / bytes_us;
+    return unit_estimate(net, first, 3) +
+           static_cast<double>(tensor_bytes(thinned)) / unit_bytes_us;
 }
 
 } // namespace

@@ -4,13 +4,13 @@
 
 #include "kernels/op.h"
 
-/* 1 if a step is a pooling that keeps some pixels as they are: every stride-th of every stride-th
- * line. */
-static inline int max_pool_is_thinning(const step *s)
+/* 1 if a step is a pooling that keeps some pixels of tensor `x` as they are: every stride-th of
+ * every stride-th line. */
+static inline int max_pool_thins(const step *s, int x)
 {
     const pool_params *p = &s->as.pool;
-    return s->op == OP_MAX_POOL && p->kernel[0] == 1 && p->kernel[1] == 1 && !p->pads[0] &&
-           !p->pads[1] && !p->pads[2] && !p->pads[3];
+    return s->op == OP_MAX_POOL && s->inputs[0] == x && p->kernel[0] == 1 && p->kernel[1] == 1 &&
+           !p->pads[0] && !p->pads[1] && !p->pads[2] && !p->pads[3];
 }
 
 #endif
