@@ -34,7 +34,7 @@ __device__ void pair_multiply(float (&sums)[T::PIXELS / 8][4], pair_units<T> &un
         begin_products();
 #pragma unroll
         for (int k = 0; k < PAIR_STEP / 16; k++)
-            multiply_tile(sums, filter + k * 2, pixels + k * 2);
+            multiply_tile(sums, skip_columns(filter, k * 16), skip_columns(pixels, k * 16));
         end_products();
         if (step == 0) continue;
         wait_for_products<1>();

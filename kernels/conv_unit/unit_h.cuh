@@ -31,7 +31,7 @@ __device__ unsigned unit_multiply_x(float (&sums)[ROWS / 8][4], const conv_unit_
         begin_products();
 #pragma unroll
         for (int k = 0; k < UNIT_MIDDLE / 16; k++)
-            multiply_tile(sums, channels + k * 2, pixels + k * 2);
+            multiply_tile(sums, skip_columns(channels, k * 16), skip_columns(pixels, k * 16));
         end_products();
         if (chunk == 0) continue;
         wait_for_products<1>();

@@ -35,7 +35,8 @@ __device__ inline void unit_multiply(unit_sums &sums, const unit_pixels &pixels,
 {
     uint64_t channels = describe_rows(filter);
 #pragma unroll
-    for (int k = 0; k < UNIT_MIDDLE / 16; k++) multiply_tile<1>(sums, pixels[k], channels + k * 2);
+    for (int k = 0; k < UNIT_MIDDLE / 16; k++)
+        multiply_tile<1>(sums, pixels[k], skip_columns(channels, k * 16));
 }
 
 __device__ inline void unit_settle(unit_sums &sums)

@@ -15,11 +15,19 @@
 
 #include "kernels/cuda/bulk.cuh"
 
-// What multiply_tile reads for rows that begin at `rows`; 16 columns on it is 2 more.
+// What multiply_tile reads for rows that begin at `rows`.
 __device__ inline uint64_t describe_rows(unsigned rows)
 {
     const uint64_t eight_rows = 1024 / 16, permuted = 1;
     return (rows & 0x3ffff) / 16 | uint64_t{1} << 16 | eight_rows << 32 | permuted << 62;
+}
+
+// The same from `columns` columns on, a multiple of 16 within the 64. Cheaper than adding to all 64
+// bits, which matters between products.
+__device__ inline uint64_t skip_columns(uint64_t rows, int columns)
+{
+    unsigned low = static_cast<unsigned>(rows) + columns / 8;
+    return rows >> 32 << 32 | low;
 }
 
 // The same for rows of 8 halves that follow each other, 16 bytes each, unpermuted; the next 8
