@@ -61,6 +61,44 @@ __device__ inline void arrive_in_cluster(unsigned barrier)
 #endif
 }
 
+// The same, but only where `so` is true, and without a branch.
+__device__ inline void arrive_at(unsigned barrier, bool so)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("{\n.reg .pred p;\n"
+                 "setp.ne.b32 p, %1, 0;\n"
+                 "@p mbarrier.arrive.shared::cta.b64 _, [%0];\n}" ::"r"(barrier),
+                 "r"(static_cast<int>(so))
+                 : "memory");
+#endif
+}
+
+__device__ inline void arrive_in_cluster(unsigned barrier, bool so)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("{\n.reg .pred p;\n"
+                 "setp.ne.b32 p, %1, 0;\n"
+                 "@p mbarrier.arrive.shared::cluster.b64 _, [%0];\n}" ::"r"(barrier),
+                 "r"(static_cast<int>(so))
+                 : "memory");
+#endif
+}
+
+// Whether the barrier's phase, 0 and 1 in turn, is complete by now.
+__device__ inline bool have_come(unsigned barrier, unsigned phase)
+{
+    unsigned done = 0;
+#if __CUDA_ARCH__ >= 900
+    asm volatile("{\n.reg .pred p;\n"
+                 "mbarrier.test_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+                 "selp.u32 %0, 1, 0, p;\n}"
+                 : "=r"(done)
+                 : "r"(barrier), "r"(phase)
+                 : "memory");
+#endif
+    return done;
+}
+
 // Until the barrier's phase, 0 and 1 in turn, is complete. That before the first counts as such.
 __device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
 {

@@ -72,6 +72,8 @@ struct tma_window {
         n = line / a.out_height;
         x = (pixel - line * a.out_width) * a.stride[1] - a.pads[1];
         y = (line - n * a.out_height) * a.stride[0] - a.pads[0];
+        chunk = dx = dy = 0;
+        if (step == 0) return; // without divisions
         int tap = step / a.chunks, down = tap / a.kernel[1];
         chunk = step - tap * a.chunks;
         dx = (tap - down * a.kernel[1]) * a.dilation[1];
@@ -89,14 +91,20 @@ struct tma_window {
     }
 };
 
+// Waits for the kernel before this one, whose results x may be, once all else is known.
 template <typename T>
 __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
                         const tma_share &share, const CUtensorMap *map)
 {
     tma_turn turn = {};
+    int pixel = tma_place::of<T>(a, share, share.first).pixel;
+    tma_window window(a, pixel, share.first_step);
+    wait_for_previous();
     for (int i = 0; i < share.units; i++) {
-        int pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel;
-        tma_window window(a, pixel, share.first_step);
+        if (i > 0) {
+            pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel;
+            window = tma_window(a, pixel, share.first_step);
+        }
         for (int step = 0; step < share.steps; step++) {
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
             unsigned barrier = ring.full + turn.stage * 8, to = ring.x(turn.stage);
@@ -114,21 +122,18 @@ __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
 
 // ---- the products: warpgroups -------------------------------------------------------------------
 
-// The warp is done with the stage of step `step`: unless nobody will fill it again, all blocks that
-// share its copies learn of it.
+// The warp is done with a stage: unless nobody will fill it again, all blocks that share its copies
+// learn of it. Without a branch, since it lies between products.
 template <typename T>
 __device__ void release_stage(const conv_tma_arguments &a, const tma_ring<T> &ring,
                               const tma_share &share, int stage, bool refilled)
 {
-    if (!refilled) return;
-    int lane = threadIdx.x % 32;
+    const bool alone = a.together == 1;
+    int lane = threadIdx.x % 32, tile = lane < a.together ? lane : 0;
     unsigned barrier = ring.empty + stage * 8;
-    if (a.together > 1) {
-        if (lane < a.together)
-            arrive_in_cluster(address_in_cluster(barrier, lane * a.split + share.number));
-    } else if (lane == 0) {
-        arrive_at(barrier);
-    }
+    arrive_at(barrier, refilled && alone && lane == 0);
+    arrive_in_cluster(address_in_cluster(barrier, tile * a.split + share.number),
+                      refilled && !alone && lane < a.together);
 }
 
 // The sums begin with the bias; those of a share of k, which get it last, with 0.
@@ -149,24 +154,34 @@ template <typename T, bool BIASED> __device__ void start_sums(tma_sums<T> &sums,
     }
 }
 
-template <typename T>
-__device__ void multiply_stage(tma_sums<T> &sums, const tma_ring<T> &ring, int stage)
+// A stage as products read it: the warpgroup's rows of x, and the filter.
+struct tma_operands {
+    uint64_t x, filter;
+
+    template <typename T> static __device__ tma_operands of(const tma_ring<T> &ring, int stage)
+    {
+        int group = T::SHARING == 1 ? 0 : threadIdx.x / 128;
+        return {describe_rows(ring.x(stage) + group * T::ROWS * TMA_GROUP * TMA_ROW),
+                describe_rows(ring.filter(stage))};
+    }
+};
+
+template <typename T> __device__ void multiply_stage(tma_sums<T> &sums, const tma_operands &stage)
 {
-    const int rows = TMA_GROUP * TMA_ROW;
-    int group = T::APART ? 0 : threadIdx.x / 128;
-    uint64_t x = describe_rows(ring.x(stage) + group * T::ROWS * rows);
-    uint64_t filter = describe_rows(ring.filter(stage));
+    const int rows = TMA_GROUP * TMA_ROW / 16;
     begin_products();
 #pragma unroll
-    for (int k = 0; k < MMA_STEP / 16; k++)
+    for (int k = 0; k < MMA_STEP; k += 16)
 #pragma unroll
         for (int m = 0; m < T::ROWS; m++)
-            multiply_tile(sums[m], x + m * rows / 16 + k * 2, filter + k * 2);
+            multiply_tile(sums[m], skip_columns(stage.x + m * rows, k),
+                          skip_columns(stage.filter, k));
     end_products();
 }
 
 // All steps of a tile. `total`: of all tiles of the block; `then`: a named barrier where the other
-// warpgroup waits for its turn, or 0.
+// warpgroup waits for its turn, or 0. What a step needs is found while the one before is
+// multiplied: products that are not ready when the last ones end leave the tensor cores idle.
 template <typename T, bool BIASED>
 __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &ring,
                                const tma_share &share, tma_turn &turn, int total, int then,
@@ -174,14 +189,19 @@ __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &r
 {
     wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
     start_sums<T, BIASED>(sums, ring.bias(turn.stage));
+    tma_operands operands = tma_operands::of(ring, turn.stage);
+    bool come = true;
     int last = 0;
     for (int i = 0; i < share.steps; i++) {
-        wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
-        multiply_stage<T>(sums, ring, turn.stage);
-        wait_for_products<1>();
-        if (i > 0) release_stage(a, ring, share, last, turn.done - 1 + a.stages < total);
-        last = turn.stage;
+        if (!come) wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
+        multiply_stage<T>(sums, operands);
+        int stage = turn.stage;
         turn.next(a.stages);
+        operands = tma_operands::of(ring, turn.stage);
+        come = have_come(ring.full + turn.stage * 8, turn.phase);
+        wait_for_products<1>();
+        release_stage(a, ring, share, last, i > 0 && turn.done - 2 + a.stages < total);
+        last = stage;
     }
     if (then) named_barrier_arrive(then, T::WORKERS);
     wait_for_products<0>();
@@ -223,15 +243,18 @@ __device__ void compute_tiles(const A &a, const tma_ring<T> &ring, const tma_sha
 
 // ---- the kernels --------------------------------------------------------------------------------
 
-// Room for a stage is free from the beginning. Other blocks write here, so all must have got here.
+// Room for a stage is free from the beginning. Every warp makes some of the barriers, and of
+// `others` behind them, since one takes long. Other blocks write here, so all must have got here.
 template <typename T>
-__device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring)
+__device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring, int others)
 {
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < a.stages; i++) {
+    const int warps = T::THREADS / 32;
+    if (threadIdx.x % 32 == 0) {
+        for (int i = threadIdx.x / 32; i < a.stages; i += warps) {
             make_barrier(ring.full + i * 8, 2);
             make_barrier(ring.empty + i * 8, T::SHARING * 4 * a.together);
         }
+        for (int i = threadIdx.x / 32; i < others; i += warps) make_barrier(ring.end() + i * 8);
         show_barriers();
     }
     if (a.together > 1) {
@@ -253,26 +276,22 @@ __global__ void __launch_bounds__(T::THREADS, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) uint64_t barriers[T::BARRIERS];
+    const int warp = threadIdx.x / 32, last_warp = T::THREADS / 32 - 1;
+    const bool one = threadIdx.x % 32 == 0;
+    if (one && warp == last_warp) fetch_map(&x);
+    if (one && warp == 0 && a.mapped) {
+        fetch_map(&y);
+        fetch_map(&other);
+    }
     const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
     const unsigned panels = ring.end();
     const tma_share share(a);
-    if (threadIdx.x == 0)
-        for (int i = 0; i < T::GROUPS * 4 * T::SLOTS; i++) make_barrier(panels + i * 8);
-    make_ring(a, ring);
-    int warp = threadIdx.x / 32;
-    if (warp == T::WORKERS / 32) {
-        if (threadIdx.x % 32 == 0) fetch_filter(a, ring, share);
-    } else if (warp > T::WORKERS / 32) {
-        if (threadIdx.x % 32 == 0) {
-            fetch_map(&x);
-            wait_for_previous();
-            fetch_x(a, ring, share, &x);
-        }
+    make_ring(a, ring, T::GROUPS * 4 * T::SLOTS);
+    if (warp == last_warp) {
+        if (one) fetch_x(a, ring, share, &x);
+    } else if (warp == T::WORKERS / 32) {
+        if (one) fetch_filter(a, ring, share);
     } else {
-        if (threadIdx.x == 0 && a.mapped) {
-            fetch_map(&y);
-            fetch_map(&other);
-        }
         wait_for_previous();
         tma_output<T, A> output(a, &y, &other, ring.x(a.stages), panels);
         compute_tiles<T>(a, ring, share, output);

@@ -20,16 +20,14 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     const tma_share share(a);
     const int rows = (T::PIXELS + a.split - 1) / a.split; // that a block finishes
     const int own = min(rows, T::PIXELS - share.number * rows);
-    make_ring(a, ring);
+    const int warp = threadIdx.x / 32, last_warp = T::THREADS / 32 - 1;
+    const bool one = threadIdx.x % 32 == 0;
+    if (one && warp == last_warp) fetch_map(&x);
+    make_ring(a, ring, 0);
     await_sums<tile>(a, sums_barrier, own);
-    int warp = threadIdx.x / 32;
     if (warp >= T::WORKERS / 32) {
-        if (threadIdx.x % 32 == 0 && warp == T::WORKERS / 32) fetch_filter(a, ring, share);
-        if (threadIdx.x % 32 == 0 && warp > T::WORKERS / 32) {
-            fetch_map(&x);
-            wait_for_previous();
-            fetch_x(a, ring, share, &x);
-        }
+        if (one && warp == last_warp) fetch_x(a, ring, share, &x);
+        if (one && warp < last_warp) fetch_filter(a, ring, share);
         __syncwarp();
         cluster_wait();
         return;

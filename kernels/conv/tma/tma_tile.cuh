@@ -136,17 +136,24 @@ struct tma_share {
     int first, apart, units;
     int first_step, steps;
 
+    // Divisions take long at the start of a block, so only those that there is need for.
     __device__ explicit tma_share(const conv_tma_arguments &a)
+        : place(0), number(0), first(blockIdx.x), apart(gridDim.x), units(1), first_step(0),
+          steps(a.steps)
     {
-        int blocks = a.split * a.together, cluster = blockIdx.x / blocks;
-        int rank = blockIdx.x - cluster * blocks;
-        place = rank / a.split;
-        number = rank - place * a.split;
-        first = cluster;
-        apart = gridDim.x / blocks;
-        units = (a.units - first + apart - 1) / apart;
-        first_step = number * a.steps / a.split;
-        steps = (number + 1) * a.steps / a.split - first_step;
+        if (a.split * a.together > 1) {
+            first = cluster_number();
+            apart = cluster_count();
+            place = cluster_rank();
+        }
+        if (a.split > 1) {
+            int rank = place;
+            place = rank / a.split;
+            number = rank - place * a.split;
+            first_step = number * a.steps / a.split;
+            steps = (number + 1) * a.steps / a.split - first_step;
+        }
+        if (first + apart < a.units) units = (a.units - first + apart - 1) / apart;
     }
 };
 
