@@ -74,35 +74,45 @@ template <typename T, typename A> class tma_output
         }
     }
 
-    __device__ void write_panel(const tma_sums<T> &sums, const tma_place &tile, int panel)
+    // Of 16 x 16 values, the `i`th of the panel: where the lane reads and writes its row's half.
+    __device__ unsigned block_at(int panel, int i) const
     {
         const int row_bytes = T::PANEL * 2, pieces = row_bytes / 16;
         int lane = threadIdx.x % 32, from = lane % 16 * row_bytes;
         unsigned turn = from >> 7 & (pieces - 1);
+        return slot(panel) + from + ((i * 2 + lane / 16) ^ turn) * 16;
+    }
+
+    // All reads first, so that they do not wait for each other.
+    __device__ void write_panel(const tma_sums<T> &sums, const tma_place &tile, int panel)
+    {
+        const int blocks = T::PANEL / 16;
         const conv_tma_arguments &own = convolution_of(a_, tile);
         __half2 low = __float2half2_rn(own.low), high = __float2half2_rn(own.high);
+        unsigned words[blocks][4];
+        auto pair = [&](int i, int m) {
+            return sums[panel / T::ACROSS][(panel % T::ACROSS * blocks + i) * 2 + m / 2] +
+                   m % 2 * 2;
+        };
+        if (has_residual()) {
 #pragma unroll
-        for (int i = 0; i < T::PANEL / 16; i++) {
-            const int j = panel % T::ACROSS * (T::PANEL / 8) + i * 2;
-            const float(&left)[4] = sums[panel / T::ACROSS][j];
-            const float(&right)[4] = sums[panel / T::ACROSS][j + 1];
-            float values[4][2] = {
-                {left[0], left[1]}, {left[2], left[3]}, {right[0], right[1]}, {right[2], right[3]}};
-            unsigned at = slot(panel) + from + ((i * 2 + lane / 16) ^ turn) * 16, out[4];
-            if (has_residual()) {
-                load_matrices(out, at);
+            for (int i = 0; i < blocks; i++) load_matrices(words[i], block_at(panel, i));
 #pragma unroll
-                for (int m = 0; m < 4; m++) {
-                    float2 more = two_floats(out[m]);
-                    values[m][0] += more.x;
-                    values[m][1] += more.y;
-                }
+            for (int i = 0; i < blocks * 4; i++) {
+                unsigned &word = words[i / 4][i % 4];
+                const float *two = pair(i / 4, i % 4);
+                float2 more = two_floats(word);
+                word = clamped_halves(two[0] + more.x, two[1] + more.y, low, high);
             }
+        } else {
 #pragma unroll
-            for (int m = 0; m < 4; m++)
-                out[m] = clamped_halves(values[m][0], values[m][1], low, high);
-            store_matrices(at, out);
+            for (int i = 0; i < blocks * 4; i++) {
+                const float *two = pair(i / 4, i % 4);
+                words[i / 4][i % 4] = clamped_halves(two[0], two[1], low, high);
+            }
         }
+#pragma unroll
+        for (int i = 0; i < blocks; i++) store_matrices(block_at(panel, i), words[i]);
     }
 
     __device__ void thin_panel(const tma_place &tile, int panel) const
