@@ -32,9 +32,7 @@ __device__ void pair_multiply(float (&sums)[T::PIXELS / 8][4], pair_units<T> &un
         uint64_t filter = describe_rows(units.await());
         uint64_t pixels = describe_rows(planes + step * T::PLANE);
         begin_products();
-#pragma unroll
-        for (int k = 0; k < PAIR_STEP / 16; k++)
-            multiply_tile(sums, skip_columns(filter, k * 16), skip_columns(pixels, k * 16));
+        multiply_rows<PAIR_STEP>(sums, filter, pixels);
         end_products();
         if (step == 0) continue;
         wait_for_products<1>();

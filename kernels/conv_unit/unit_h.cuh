@@ -29,9 +29,7 @@ __device__ unsigned unit_multiply_x(float (&sums)[ROWS / 8][4], const conv_unit_
         uint64_t channels = describe_rows(filter + chunk * UNIT_FILTER);
         uint64_t pixels = describe_rows(rows);
         begin_products();
-#pragma unroll
-        for (int k = 0; k < UNIT_MIDDLE / 16; k++)
-            multiply_tile(sums, skip_columns(channels, k * 16), skip_columns(pixels, k * 16));
+        multiply_rows<UNIT_MIDDLE>(sums, channels, pixels);
         end_products();
         if (chunk == 0) continue;
         wait_for_products<1>();

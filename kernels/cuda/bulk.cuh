@@ -44,25 +44,8 @@ __device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
 #endif
 }
 
-// Arrives announcing no bytes.
-__device__ inline void arrive_at(unsigned barrier)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
-#endif
-}
-
-// The same at a barrier of any block of the cluster (address_in_cluster). Shows it nothing of what
-// the thread wrote.
-__device__ inline void arrive_in_cluster(unsigned barrier)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
-#endif
-}
-
-// The same, but only where `so` is true, and without a branch.
-__device__ inline void arrive_at(unsigned barrier, bool so)
+// Arrives announcing no bytes, where `so` is true, without a branch.
+__device__ inline void arrive_at(unsigned barrier, bool so = true)
 {
 #if __CUDA_ARCH__ >= 900
     asm volatile("{\n.reg .pred p;\n"
@@ -73,6 +56,8 @@ __device__ inline void arrive_at(unsigned barrier, bool so)
 #endif
 }
 
+// The same at a barrier of any block of the cluster (address_in_cluster). Shows it nothing of what
+// the thread wrote.
 __device__ inline void arrive_in_cluster(unsigned barrier, bool so)
 {
 #if __CUDA_ARCH__ >= 900

@@ -187,32 +187,18 @@ __device__ inline void cluster_wait()
 
 // Which cluster of the grid this is, how many there are, and which of its blocks this is; of a
 // launch in one dimension.
-__device__ inline int cluster_number()
-{
-    unsigned number = blockIdx.x;
-#if __CUDA_ARCH__ >= 900
-    asm("mov.u32 %0, %%clusterid.x;" : "=r"(number));
-#endif
-    return static_cast<int>(number);
-}
+struct cluster_place {
+    int number = static_cast<int>(blockIdx.x), count = static_cast<int>(gridDim.x), rank = 0;
 
-__device__ inline int cluster_count()
-{
-    unsigned count = gridDim.x;
+    __device__ cluster_place()
+    {
 #if __CUDA_ARCH__ >= 900
-    asm("mov.u32 %0, %%nclusterid.x;" : "=r"(count));
+        asm("mov.u32 %0, %%clusterid.x;" : "=r"(number));
+        asm("mov.u32 %0, %%nclusterid.x;" : "=r"(count));
+        asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
 #endif
-    return static_cast<int>(count);
-}
-
-__device__ inline int cluster_rank()
-{
-    unsigned rank = 0;
-#if __CUDA_ARCH__ >= 900
-    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-#endif
-    return static_cast<int>(rank);
-}
+    }
+};
 
 // Where `at` lies in block `rank` of the cluster.
 __device__ inline unsigned address_in_cluster(unsigned at, unsigned rank)

@@ -178,8 +178,17 @@ MULTIPLY_TILE(21, 168, 84, 85)
 MULTIPLY_TILE(24, 192, 96, 97)
 MULTIPLY_TILE(32, 256, 128, 129)
 
-// The same with x in registers, each warp's own 16 rows as mma.cuh has fragments, which must not be
-// written to before the products are done. ADDS 0: sums = x filter'.
+// The same over COLUMNS columns of what describe_rows describes.
+template <int COLUMNS, int TILES>
+__device__ inline void multiply_rows(float (&sums)[TILES][4], uint64_t x, uint64_t filter)
+{
+#pragma unroll
+    for (int k = 0; k < COLUMNS; k += 16)
+        multiply_tile(sums, skip_columns(x, k), skip_columns(filter, k));
+}
+
+// A product with x in registers, each warp's own 16 rows as mma.cuh has fragments, which must not
+// be written to before the products are done. ADDS 0: sums = x filter'.
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 #define PRODUCT_OF_HELD(TILES, COLUMNS, X, FILTER, ADDS)                                           \
     asm volatile("wgmma.mma_async.sync.aligned.m64n" #COLUMNS "k16.f32.f16.f16 {" NAMES_##TILES    \

@@ -75,9 +75,7 @@ __device__ void stream_multiply(stream_sums<T> &sums, unsigned results, unsigned
 {
     uint64_t x = describe_rows(results), w = describe_rows(filter);
     begin_products();
-#pragma unroll
-    for (int k = 0; k < STEPS; k++)
-        multiply_tile(sums, skip_columns(x, k * 16), skip_columns(w, k * 16));
+    multiply_rows<STEPS * 16>(sums, x, w);
     end_products();
 }
 

@@ -142,9 +142,10 @@ struct tma_share {
           steps(a.steps)
     {
         if (a.split * a.together > 1) {
-            first = cluster_number();
-            apart = cluster_count();
-            place = cluster_rank();
+            const cluster_place cluster;
+            first = cluster.number;
+            apart = cluster.count;
+            place = cluster.rank;
         }
         if (a.split > 1) {
             int rank = place;
