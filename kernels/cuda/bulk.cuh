@@ -148,6 +148,19 @@ __device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int
 #endif
 }
 
+// The same to the same place of every block in `blocks` (bits are ranks in the cluster), counted at
+// the same barrier of each.
+__device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int row,
+                                 unsigned barrier, unsigned blocks)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to),
+                 "l"(map), "r"(c), "r"(row), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
+                 : "memory");
+#endif
+}
+
 // The same for an im2col map: as many pixels as it says, one after the other through lines and
 // pictures of its bounding box, from channel c on and from where a window's corner is at column x,
 // line y of picture n; dx, dy: the tap's place in the window.
@@ -160,6 +173,20 @@ __device__ inline void copy_taps(unsigned to, const CUtensorMap *map, int c, int
         "[%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(to),
         "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
         "h"(static_cast<uint16_t>(dy))
+        : "memory");
+#endif
+}
+
+// The same to every block in `blocks`, as above.
+__device__ inline void copy_taps(unsigned to, const CUtensorMap *map, int c, int x, int y, int n,
+                                 int dx, int dy, unsigned barrier, unsigned blocks)
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes"
+        ".multicast::cluster [%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8}, %9;" ::"r"(to),
+        "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
+        "h"(static_cast<uint16_t>(dy)), "h"(static_cast<uint16_t>(blocks))
         : "memory");
 #endif
 }

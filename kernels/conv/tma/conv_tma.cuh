@@ -11,6 +11,13 @@
 #include "kernels/conv/tma/tma_output.cuh"
 #include "kernels/cuda/launch.cuh"
 
+// The rank of the block with the place, the slice and this one's share of k.
+__device__ inline int tma_rank(const conv_tma_arguments &a, const tma_share &share, int place,
+                               int slice)
+{
+    return (place * a.slices + slice) * a.split + share.number;
+}
+
 // ---- the producers: one thread each -------------------------------------------------------------
 
 // What a producer does a step must be little: the first steps of a block wait for it.
@@ -37,7 +44,7 @@ template <typename T, typename A>
 __device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_share &share)
 {
     unsigned sharing = 0; // bits: ranks that get the part
-    for (int i = 0; i < a.together; i++) sharing |= 1u << (i * a.split + share.number);
+    for (int i = 0; i < a.together; i++) sharing |= 1u << tma_rank(a, share, i, share.slice);
     int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
     tma_turn turn = {};
     for (int i = 0; i < share.units; i++) {
@@ -91,29 +98,35 @@ struct tma_window {
     }
 };
 
-// Waits for the kernel before this one, whose results x may be, once all else is known.
+// Waits for the kernel before this one, whose results x may be, once all else is known. A slice's
+// block fetches as many of the tile's pixels for all of them.
 template <typename T>
 __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
                         const tma_share &share, const CUtensorMap *map)
 {
+    const unsigned slices = ((1u << a.slices) - 1) << (share.place * a.slices);
+    const int own = T::PIXELS / a.slices * share.slice;
     tma_turn turn = {};
-    int pixel = tma_place::of<T>(a, share, share.first).pixel;
-    tma_window window(a, pixel, share.first_step);
-    wait_for_previous();
     for (int i = 0; i < share.units; i++) {
-        if (i > 0) {
-            pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel;
-            window = tma_window(a, pixel, share.first_step);
-        }
+        int pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel + own;
+        tma_window window(a, pixel, share.first_step);
+        if (i == 0) wait_for_previous();
         for (int step = 0; step < share.steps; step++) {
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
-            unsigned barrier = ring.full + turn.stage * 8, to = ring.x(turn.stage);
+            unsigned barrier = ring.full + turn.stage * 8;
+            unsigned to = ring.x(turn.stage) + own * TMA_ROW;
+            int channel = window.chunk * MMA_STEP;
             expect_bytes(barrier, T::X_BYTES);
-            if (a.windows)
-                copy_taps(to, map, window.chunk * MMA_STEP, window.x, window.y, window.n, window.dx,
-                          window.dy, barrier);
+            if (a.windows && a.slices > 1)
+                copy_taps(to, map, channel, window.x, window.y, window.n, window.dx, window.dy,
+                          barrier, slices);
+            else if (a.windows)
+                copy_taps(to, map, channel, window.x, window.y, window.n, window.dx, window.dy,
+                          barrier);
+            else if (a.slices > 1)
+                copy_rows(to, map, channel, pixel, barrier, slices);
             else
-                copy_rows(to, map, window.chunk * MMA_STEP, pixel, barrier);
+                copy_rows(to, map, channel, pixel, barrier);
             window.next(a);
             turn.next(a.stages);
         }
@@ -122,18 +135,26 @@ __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
 
 // ---- the products: warpgroups -------------------------------------------------------------------
 
+// How many blocks' copies arrive in a block's stages: those that share the filter, then those that
+// share x.
+__device__ inline int tma_sharing(const conv_tma_arguments &a)
+{
+    return a.together + a.slices - 1;
+}
+
 // The warp is done with a stage: unless nobody will fill it again, all blocks that share its copies
 // learn of it. Without a branch, since it lies between products.
 template <typename T>
 __device__ void release_stage(const conv_tma_arguments &a, const tma_ring<T> &ring,
                               const tma_share &share, int stage, bool refilled)
 {
-    const bool alone = a.together == 1;
-    int lane = threadIdx.x % 32, tile = lane < a.together ? lane : 0;
+    const int sharing = tma_sharing(a), lane = threadIdx.x % 32, other = lane - a.together;
+    int rank = tma_rank(a, share, lane < a.together ? lane : share.place, share.slice);
+    if (other >= 0 && lane < sharing)
+        rank = tma_rank(a, share, share.place, other + (other >= share.slice));
     unsigned barrier = ring.empty + stage * 8;
-    arrive_at(barrier, refilled && alone && lane == 0);
-    arrive_in_cluster(address_in_cluster(barrier, tile * a.split + share.number),
-                      refilled && !alone && lane < a.together);
+    arrive_at(barrier, refilled && sharing == 1 && lane == 0);
+    arrive_in_cluster(address_in_cluster(barrier, rank), refilled && sharing > 1 && lane < sharing);
 }
 
 // The sums begin with the bias; those of a share of k, which get it last, with 0.
@@ -252,12 +273,12 @@ __device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring, 
     if (threadIdx.x % 32 == 0) {
         for (int i = threadIdx.x / 32; i < a.stages; i += warps) {
             make_barrier(ring.full + i * 8, 2);
-            make_barrier(ring.empty + i * 8, T::SHARING * 4 * a.together);
+            make_barrier(ring.empty + i * 8, T::SHARING * 4 * tma_sharing(a));
         }
         for (int i = threadIdx.x / 32; i < others; i += warps) make_barrier(ring.end() + i * 8);
         show_barriers();
     }
-    if (a.together > 1) {
+    if (tma_sharing(a) > 1) {
         __syncwarp();
         cluster_arrive_unseen(); // show_barriers has shown them
         cluster_wait();
@@ -266,8 +287,8 @@ __device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring, 
     }
 }
 
-// Blocks: clusters of `together`, each for some units. Shared memory: room to align, the ring, the
-// warps' panels. `other`: the residual's map; of twins, the second's y's.
+// Blocks: clusters of together * slices, each for some units. Shared memory: room to align, the
+// ring, the warps' panels. `other`: the residual's map; of twins, the second's y's.
 template <typename T, typename A>
 __global__ void __launch_bounds__(T::THREADS, 1)
     conv_tma(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap y,

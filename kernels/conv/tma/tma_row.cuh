@@ -166,7 +166,7 @@ template <typename A> const tma_kernel<A> &kernel_of_way(const tma_way &w)
 // Blocks stay for all of their tiles, so no more than run at once.
 inline status fit_blocks(const cuda_device *device, const void *kernel, tma_way *w)
 {
-    const int cluster = w->split * w->together;
+    const int cluster = cluster_of(*w);
     int clusters;
     cudaLaunchAttribute attribute;
     attribute.id = cudaLaunchAttributeClusterDimension;
@@ -221,10 +221,10 @@ status map_x(const tma_plan<A> &made, const network *net, const step *s, const r
 {
     const tensor *x = &net->tensors[s->inputs[0]];
     void *at = tensor_at(net, s->inputs[0], r);
-    if (made.arguments.windows)
-        return map_windows(made.encode, net, s, at, made.way.shape->pixels, map);
-    return map_rows(made.encode, s, at, x->dims[AXIS_C], made.arguments.pixels, MMA_STEP,
-                    made.way.shape->pixels, map);
+    const int pixels = made.way.shape->pixels / made.way.slices; // of a copy
+    if (made.arguments.windows) return map_windows(made.encode, net, s, at, pixels, map);
+    return map_rows(made.encode, s, at, x->dims[AXIS_C], made.arguments.pixels, MMA_STEP, pixels,
+                    map);
 }
 
 // A tensor as panels leave for it or come from it.
@@ -258,7 +258,7 @@ status launch_way(const work *w, const network *net, const run *r, const tma_way
                   const CUtensorMap (&maps)[3])
 {
     const tma_kernel<A> &k = kernel_of_way<A>(way);
-    dim3 cluster(a.split * a.together), blocks(way.blocks), threads(k.threads);
+    dim3 cluster(cluster_of(way)), blocks(way.blocks), threads(k.threads);
     if (k.split)
         return cuda_launch_check(launch_clusters(r, k.split_kernel, cluster, blocks, threads,
                                                  way.shared_bytes, maps[0], a),

@@ -10,14 +10,15 @@
 #include "kernels/cuda/wgmma.cuh"
 
 // conv_mma_arguments: `filter` as [step][filter_channels][64] halves, rows permuted (wgmma.cuh);
-// `bias` never NULL, and zeros up to where a last tile ends. A cluster has `split` times `together`
-// blocks: `together` tiles of pixels that share the filter's copies, each `split` times.
+// `bias` never NULL, and zeros up to where a last tile ends. A cluster has `together` tiles of
+// pixels that share the filter's copies, times `slices` tiles of channels that share x's, each tile
+// `split` times; one of the latter two is 1.
 struct conv_tma_arguments : conv_mma_arguments {
     int windows;         // x's map is an im2col map; else one of rows, the pixels
     int mapped;          // y and the residual have maps
     int chunks;          // of 64 input channels, of a tap
     int filter_channels; // with padding
-    int together;
+    int together, slices;
     int stages;           // of the ring
     int units, units_row; // clusters' worth of work; as many have the same pixels
     float low, high;      // the clamp
@@ -132,20 +133,25 @@ struct tma_turn {
 
 // The block's part of the work: `units` first, first + apart, ..; of each, steps first_step..
 struct tma_share {
-    int place, number; // among the tiles that share a filter; among the blocks that share k
+    int place, slice, number; // among the tiles that share a filter; x; among the blocks of a k
     int first, apart, units;
     int first_step, steps;
 
     // Divisions take long at the start of a block, so only those that there is need for.
     __device__ explicit tma_share(const conv_tma_arguments &a)
-        : place(0), number(0), first(blockIdx.x), apart(gridDim.x), units(1), first_step(0),
-          steps(a.steps)
+        : place(0), slice(0), number(0), first(blockIdx.x), apart(gridDim.x), units(1),
+          first_step(0), steps(a.steps)
     {
-        if (a.split * a.together > 1) {
+        if (a.split * a.together * a.slices > 1) {
             const cluster_place cluster;
             first = cluster.number;
             apart = cluster.count;
             place = cluster.rank;
+        }
+        if (a.slices > 1) {
+            int rank = place;
+            place = rank / a.slices;
+            slice = rank - place * a.slices;
         }
         if (a.split > 1) {
             int rank = place;
@@ -166,9 +172,9 @@ struct tma_place {
     template <typename T, typename A>
     static __device__ tma_place of(const A &a, const tma_share &share, int unit)
     {
-        int row = unit / a.units_row;
-        tma_place tile = {(row * a.together + share.place) * T::PIXELS,
-                          (unit - row * a.units_row) * T::CHANNELS, false};
+        int row = unit / a.units_row, column = (unit - row * a.units_row) * a.slices + share.slice;
+        tma_place tile = {(row * a.together + share.place) * T::PIXELS, column * T::CHANNELS,
+                          false};
         if constexpr (A::TWIN) {
             tile.second = tile.channel >= a.tiles * T::CHANNELS;
             if (tile.second) tile.channel -= a.tiles * T::CHANNELS;

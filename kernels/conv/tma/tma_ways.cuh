@@ -1,5 +1,6 @@
 // The ways of conv_tma_cuda: a kernel, blocks that share k, tiles of pixels that share the filter's
-// copies, and how much shared memory a block takes; best first by a rough model.
+// copies, tiles of channels that share x's, and how much shared memory a block takes; best first by
+// a rough model.
 #ifndef POSENET_KERNELS_CONV_TMA_TMA_WAYS_CUH
 #define POSENET_KERNELS_CONV_TMA_TMA_WAYS_CUH
 
@@ -57,23 +58,29 @@ const tma_kernel<A> split_kernels[] = {
     kernel_of<A, tma_tile<1, 64, 2, false, 1>, true>(),
     kernel_of<A, tma_tile<1, 128, 2, false, 2>, true>(),
 };
-const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5};
-const int MOST_WAYS = 32, MOST_CLUSTER = 8;
+const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5}, slice_counts[] = {2, 4};
+const int MOST_WHOLE = 32, MOST_WAYS = 48, MOST_CLUSTER = 8;
 const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
 const int OWN_SHARED = 1024;  // at most of a kernel's own
 
 struct tma_way {
     const tma_shape *shape; // of a tma_kernel
-    int split, together, stages, blocks, shared_bytes;
+    int split, together, slices, stages, blocks, shared_bytes;
     double cost; // expected clocks
 };
 
-// What follows from a kernel, split and together for a step.
+inline int cluster_of(const tma_way &w)
+{
+    return w.split * w.together * w.slices;
+}
+
+// What follows from a kernel, split, together and slices for a step.
 template <typename A> void set_way(A *a, const tma_way &w)
 {
     int pixel_tiles = divided(a->pixels, w.shape->pixels);
     a->split = w.split;
     a->together = w.together;
+    a->slices = w.slices;
     a->stages = w.stages;
     a->units_row = divided(a->channels, w.shape->channels);
     if constexpr (A::TWIN) {
@@ -81,7 +88,9 @@ template <typename A> void set_way(A *a, const tma_way &w)
         a->units_row += divided(a->second.channels, w.shape->channels);
         a->second.split = w.split;
         a->second.together = w.together;
+        a->second.slices = w.slices;
     }
+    a->units_row /= w.slices; // is_possible: without remainder
     a->units = divided(pixel_tiles, w.together) * a->units_row;
 }
 
@@ -114,7 +123,7 @@ int running_clusters(int multiprocessors, int resident, int cluster)
 template <typename A>
 bool complete_way(A *a, tma_way *w, int multiprocessors, int bytes, int resident)
 {
-    const int least = 3, cluster = w->split * w->together;
+    const int least = 3, cluster = cluster_of(*w);
     set_way(a, *w);
     int places = running_clusters(multiprocessors, resident, cluster), clusters = a->units;
     if (places < 1) return false; // in a slice of a GPU
@@ -131,13 +140,19 @@ bool complete_way(A *a, tma_way *w, int multiprocessors, int bytes, int resident
     return true;
 }
 
-template <typename A> bool is_possible(const A &a, const tma_shape &k, int split, int together)
+template <typename A>
+bool is_possible(const A &a, const tma_shape &k, int split, int together, int slices)
 {
-    int channels = a.channels;
-    if constexpr (A::TWIN) channels += a.second.channels;
+    int channels = a.channels, tiles = divided(a.channels, k.channels);
+    if constexpr (A::TWIN) {
+        channels += a.second.channels;
+        tiles += divided(a.second.channels, k.channels);
+    }
     if (!a.mapped && !k.each) return false;
     if (split > a.steps || (split > 1) != k.split) return false;
-    if (split * together > MOST_CLUSTER || together > divided(a.pixels, k.pixels)) return false;
+    if (tiles % slices != 0 || (slices > 1 && split > 1)) return false;
+    if (split * together * slices > MOST_CLUSTER) return false;
+    if (together > divided(a.pixels, k.pixels)) return false;
     return k.channels < 2 * channels || k.channels <= 32;
 }
 
@@ -153,17 +168,20 @@ double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multip
     double products = k.pixels * k.channels * MMA_STEP / products_a_clock;
     double read = k.pixels / 64 * (64 + k.channels) * TMA_ROW;
     double shared = (read + k.x_bytes + k.filter_bytes) / shared_a_clock;
-    int cluster = w.split * w.together;
+    int cluster = cluster_of(w);
     int places = running_clusters(multiprocessors, resident, cluster) * cluster;
     int busy = w.blocks < places ? w.blocks : places;
     int beside = divided(busy, multiprocessors);
-    double cached = (k.x_bytes + static_cast<double>(k.filter_bytes) / w.together) * busy;
+    double cached = (static_cast<double>(k.x_bytes) / w.slices +
+                     static_cast<double>(k.filter_bytes) / w.together) *
+                    busy;
     double step = (products > shared ? products : shared) * beside;
     if (step < products + step_start) step = products + step_start;
     if (step < cached / cached_a_clock) step = cached / cached_a_clock;
     if (w.stages < divided(a.steps, w.split) && step < latency / (w.stages - 1))
         step = latency / (w.stages - 1);
-    double steps = divided(a.steps, w.split) * step * (1 + together_waits * (w.together - 1));
+    double steps =
+        divided(a.steps, w.split) * step * (1 + together_waits * (w.together + w.slices - 2));
     double results = k.pixels / w.split * k.channels * (a.residual ? 4.0 : 2.0) / stored_a_clock;
     results = results * beside + 500;
     double both = k.apart || beside > 1 ? (steps + results) / 2 : steps + results;
@@ -175,18 +193,18 @@ double expected_clocks(const conv_tma_arguments &a, const tma_way &w, int multip
            (w.split > 1 ? 700 + sums * beside : 0) + (cluster > 1 ? cluster_start : 0);
 }
 
-// Those of one kernel with this split and together: beside which the next kernel may start, and
-// with all of the shared memory.
+// Those of one kernel with this split, together and slices: beside which the next kernel may start,
+// and with all of the shared memory.
 template <typename A>
-void add_ways(const cuda_device &g, A a, const tma_shape &k, int split, int together, tma_way *ways,
-              int *count)
+void add_ways(const cuda_device &g, A a, const tma_shape &k, int split, int together, int slices,
+              tma_way *ways, int *count)
 {
-    if (!is_possible(a, k, split, together)) return;
+    if (!is_possible(a, k, split, together, slices)) return;
     int before = 0;
     for (int half = 1; half >= 0; half--) {
         int bytes = half ? g.shared_bytes / 2 - CUDA_BLOCK_RESERVE : g.block_shared_bytes;
         int resident = half ? resident_blocks(k) : 1;
-        tma_way w = {&k, split, together, 0, 0, 0, 0};
+        tma_way w = {&k, split, together, slices, 0, 0, 0, 0};
         if (!complete_way(&a, &w, g.multiprocessors, bytes, resident)) continue;
         if (w.stages == before) continue; // the same again
         before = w.stages;
@@ -195,27 +213,38 @@ void add_ways(const cuda_device &g, A a, const tma_shape &k, int split, int toge
     }
 }
 
-// The best of a kernel's among the best MOST_WAYS of `out`.
+// The best MOST_OF_KERNEL of a kernel's that share x or, `sliced` false, do not, among the best
+// `most` of `out`.
 template <typename A>
-void list_kernel(const cuda_device &g, const A &a, const tma_shape &k, tma_way *out, int *count)
+void list_kernel(const cuda_device &g, const A &a, const tma_shape &k, bool sliced, int most,
+                 tma_way *out, int *count)
 {
     tma_way ways[MOST_OF_KERNEL];
     int own = 0;
     for (int together : togethers) {
-        if (!k.split) add_ways(g, a, k, 1, together, ways, &own);
-        for (int split : splits) add_ways(g, a, k, split, together, ways, &own);
+        if (sliced) {
+            for (int slices : slice_counts) add_ways(g, a, k, 1, together, slices, ways, &own);
+            continue;
+        }
+        add_ways(g, a, k, 1, together, 1, ways, &own);
+        for (int split : splits) add_ways(g, a, k, split, together, 1, ways, &own);
     }
-    for (int i = 0; i < own; i++) keep_way(out, count, MOST_WAYS, ways[i]);
+    for (int i = 0; i < own; i++) keep_way(out, count, most, ways[i]);
 }
 
-// The best MOST_WAYS ways into `out`, best first; how many. `a.residual`: whether there is one.
+// The best ways into `out`, which has room for MOST_WAYS: those that do not share x, then those
+// that do, each best first; how many. Apart, since the model knows too little to hold one kind
+// against the other. `a.residual`: whether there is one.
 template <typename A> int list_ways(const cuda_device &g, const A &a, tma_way *out)
 {
-    int count = 0;
-    for (const tma_shape &k : kernels<A>) list_kernel(g, a, k, out, &count);
+    int count = 0, sliced = 0;
+    for (const tma_shape &k : kernels<A>) list_kernel(g, a, k, false, MOST_WHOLE, out, &count);
     if constexpr (!A::THIN) // which are thinned only by panels
-        for (const tma_shape &k : split_kernels<A>) list_kernel(g, a, k, out, &count);
-    return count;
+        for (const tma_shape &k : split_kernels<A>)
+            list_kernel(g, a, k, false, MOST_WHOLE, out, &count);
+    for (const tma_shape &k : kernels<A>)
+        list_kernel(g, a, k, true, MOST_WAYS - MOST_WHOLE, out + count, &sliced);
+    return count + sliced;
 }
 
 } // namespace
