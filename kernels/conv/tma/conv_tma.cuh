@@ -52,7 +52,7 @@ __device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_shar
         const conv_tma_arguments &own = convolution_of(a, tile);
         if (A::TWIN) step_bytes = static_cast<int64_t>(own.filter_channels) * TMA_ROW;
         tma_part part = tma_part::of<T>(own, share, tile.channel);
-        unsigned bias_bytes = a.split == 1 ? T::CHANNELS * 4 : 0;
+        unsigned bias_bytes = a.biases ? T::BIAS_BYTES : 0;
         for (int step = 0; step < share.steps; step++, part.from += step_bytes) {
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
             unsigned barrier = ring.full + turn.stage * 8, to = ring.filter(turn.stage);
@@ -62,7 +62,7 @@ __device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_shar
             else
                 copy_bulk(to, part.from, part.bytes, barrier);
             if (bias_bytes)
-                copy_bulk(ring.bias(turn.stage), own.bias + tile.channel, bias_bytes, barrier);
+                copy_bulk(ring.bias(a, i), own.bias + tile.channel, bias_bytes, barrier);
             bias_bytes = 0; // once a tile
             turn.next(a.stages);
         }
@@ -200,16 +200,17 @@ template <typename T> __device__ void multiply_stage(tma_sums<T> &sums, const tm
     end_products();
 }
 
-// All steps of a tile. `total`: of all tiles of the block; `then`: a named barrier where the other
-// warpgroup waits for its turn, or 0. What a step needs is found while the one before is
-// multiplied: products that are not ready when the last ones end leave the tensor cores idle.
+// All steps of a tile, the block's `number`th. `total`: of all tiles of the block; `then`: a named
+// barrier where the other warpgroup waits for its turn, or 0. What a step needs is found while the
+// one before is multiplied: products that are not ready when the last ones end leave the tensor
+// cores idle.
 template <typename T, bool BIASED>
 __device__ void multiply_steps(const conv_tma_arguments &a, const tma_ring<T> &ring,
-                               const tma_share &share, tma_turn &turn, int total, int then,
-                               tma_sums<T> &sums)
+                               const tma_share &share, tma_turn &turn, int number, int total,
+                               int then, tma_sums<T> &sums)
 {
     wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
-    start_sums<T, BIASED>(sums, ring.bias(turn.stage));
+    start_sums<T, BIASED>(sums, ring.bias(a, number));
     tma_operands operands = tma_operands::of(ring, turn.stage);
     bool come = true;
     int last = 0;
@@ -251,7 +252,7 @@ __device__ void compute_tiles(const A &a, const tma_ring<T> &ring, const tma_sha
         if constexpr (A::THIN) output.find_kept(tile);
         if (T::APART && i > 0) named_barrier_sync(1 + first, T::WORKERS);
         int then = T::APART && i + 1 < share.units ? 2 - first : 0;
-        multiply_steps<T, true>(a, ring, share, turn, total, then, sums);
+        multiply_steps<T, true>(a, ring, share, turn, i, total, then, sums);
         next = tma_place::of<T>(a, share, share.first + (i + every) * share.apart);
         if (a.mapped)
             output.store(sums, tile, next, i + every < share.units);
@@ -287,16 +288,15 @@ __device__ void make_ring(const conv_tma_arguments &a, const tma_ring<T> &ring, 
     }
 }
 
-// Blocks: clusters of together * slices, each for some units. Shared memory: room to align, the
-// ring, the warps' panels. `other`: the residual's map; of twins, the second's y's.
+// Blocks: clusters of together * slices, each for some units. Shared memory: the ring, whose
+// results are the warps' panels. `other`: the residual's map; of twins, the second's y's.
 template <typename T, typename A>
 __global__ void __launch_bounds__(T::THREADS, 1)
     conv_tma(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap y,
              const __grid_constant__ CUtensorMap other, const __grid_constant__ A a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    extern __shared__ __align__(128) unsigned char shared[];
-    __shared__ __align__(8) uint64_t barriers[T::BARRIERS];
+    extern __shared__ __align__(TMA_ALIGN) unsigned char shared[];
     const int warp = threadIdx.x / 32, last_warp = T::THREADS / 32 - 1;
     const bool one = threadIdx.x % 32 == 0;
     if (one && warp == last_warp) fetch_map(&x);
@@ -304,7 +304,7 @@ __global__ void __launch_bounds__(T::THREADS, 1)
         fetch_map(&y);
         fetch_map(&other);
     }
-    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    const tma_ring<T> ring(a, shared_address(shared), T::OUTPUT_BYTES);
     const unsigned panels = ring.end();
     const tma_share share(a);
     make_ring(a, ring, T::GROUPS * 4 * T::SLOTS);

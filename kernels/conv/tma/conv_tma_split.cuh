@@ -5,20 +5,19 @@
 
 #include "kernels/conv/tma/conv_tma.cuh"
 
-// Blocks: clusters of together * split, each for one unit. Shared memory: room to align, the ring,
-// sums.
+// Blocks: clusters of together * split, each for one unit. Shared memory: the ring, whose results
+// are sums.
 template <typename T, typename A>
 __global__ void __launch_bounds__(T::THREADS, 1)
     conv_tma_split(const __grid_constant__ CUtensorMap x, const __grid_constant__ A a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     using tile = mma_tile<T::PIXELS, T::CHANNELS, T::WORKERS / 32, 1, 1>;
-    extern __shared__ __align__(128) unsigned char shared[];
-    __shared__ __align__(8) uint64_t barriers[2 * TMA_MOST_STAGES + 1];
-    const tma_ring<T> ring(shared_address(shared), shared_address(barriers));
+    extern __shared__ __align__(TMA_ALIGN) unsigned char shared[];
+    const int rows = (T::PIXELS + a.split - 1) / a.split; // that a block finishes
+    const tma_ring<T> ring(a, shared_address(shared), a.split * rows * T::CHANNELS * 4);
     const unsigned sums_barrier = ring.end();
     const tma_share share(a);
-    const int rows = (T::PIXELS + a.split - 1) / a.split; // that a block finishes
     const int own = min(rows, T::PIXELS - share.number * rows);
     const int warp = threadIdx.x / 32, last_warp = T::THREADS / 32 - 1;
     const bool one = threadIdx.x % 32 == 0;
@@ -40,7 +39,7 @@ __global__ void __launch_bounds__(T::THREADS, 1)
     output.fetch_residual(convolution);
     tma_sums<T> sums;
     tma_turn turn = {};
-    multiply_steps<T, false>(a, ring, share, turn, share.steps, 0, sums);
+    multiply_steps<T, false>(a, ring, share, turn, 0, share.steps, 0, sums);
     finish_tile<tile>(convolution, sums, ring.x(a.stages), rows, share.number, output, sums_barrier,
                       share.place * a.split);
 #endif

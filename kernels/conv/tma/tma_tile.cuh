@@ -20,6 +20,7 @@ struct conv_tma_arguments : conv_mma_arguments {
     int filter_channels; // with padding
     int together, slices;
     int stages;           // of the ring
+    int biases;           // of tiles whose steps may be in the ring at once; a power of 2, or 0
     int units, units_row; // clusters' worth of work; as many have the same pixels
     float low, high;      // the clamp
 
@@ -49,7 +50,7 @@ struct conv_thin_arguments : conv_tma_arguments {
 };
 
 enum { TMA_ALIGN = 1024, TMA_MOST_STAGES = 16, TMA_ROW = MMA_STEP * 2, TMA_GROUP = 64 };
-enum { TMA_BIAS_BYTES = 1024, TMA_PRODUCERS = 64 }; // threads
+enum { TMA_PRODUCERS = 64 }; // threads
 
 // A warpgroup of GROUPS computes ROWS * 64 pixels by CHANNELS: of one tile all of them share, or,
 // APART, of a tile of its own, so that one stores while another multiplies. Results leave through
@@ -60,29 +61,34 @@ template <int ROWS_, int CHANNELS_, int GROUPS_, bool APART_, int SLOTS_> struct
     static constexpr int SHARING = APART ? 1 : GROUPS; // warpgroups that read a stage
     static constexpr int PIXELS = ROWS * TMA_GROUP * SHARING;
     static constexpr int X_BYTES = PIXELS * TMA_ROW, FILTER_BYTES = CHANNELS * TMA_ROW;
-    static constexpr int STAGE_BYTES = X_BYTES + FILTER_BYTES + TMA_BIAS_BYTES;
+    static constexpr int STAGE_BYTES = X_BYTES + FILTER_BYTES, BIAS_BYTES = CHANNELS * 4;
     static constexpr int WORKERS = GROUPS * 128, THREADS = WORKERS + TMA_PRODUCERS;
     static constexpr int PANEL = CHANNELS % 64 == 0 ? 64 : CHANNELS % 32 == 0 ? 32 : 16;
     static constexpr int PANEL_BYTES = 16 * PANEL * 2;
     static constexpr int ACROSS = CHANNELS / PANEL, PANELS = ROWS * ACROSS; // of a warp
     static constexpr int OUTPUT_BYTES = GROUPS * 4 * SLOTS * PANEL_BYTES;
-    static constexpr int BARRIERS = 2 * TMA_MOST_STAGES + GROUPS * 4 * SLOTS;
-    static_assert(PIXELS <= 256 && CHANNELS * 4 <= TMA_BIAS_BYTES && CHANNELS % PANEL == 0);
+    static constexpr int BARRIER_BYTES = (2 * TMA_MOST_STAGES + GROUPS * 4 * SLOTS) * 8;
+    static_assert(PIXELS <= 256 && CHANNELS <= 256 && CHANNELS % PANEL == 0);
+    static_assert(STAGE_BYTES % TMA_ALIGN == 0);
     static_assert(!APART || GROUPS == 2);
     static_assert(PANELS % SLOTS == 0 && (SLOTS > 1 || PANELS == 1));
 };
 
-// A ring of stages, each x, filter and bias (of a tile's first step). Stage i is full once both
-// producers' bytes have come, and empty once all warps that read it, in all blocks that share its
-// copies, are done with it.
+// A ring of stages, each x and filter; behind it what warps put their results in, biases, barriers.
+// Stage i is full once both producers' bytes have come, and empty once all warps that read it, in
+// all blocks that share its copies, are done with it. A tile's bias comes with its first step;
+// where it goes is free by then, since its stage is: the bias before was read `stages` steps ago or
+// more.
 template <typename T> struct tma_ring {
-    unsigned stages, full, empty; // shared addresses; 8 bytes a barrier
+    unsigned stages, biases, full, empty; // shared addresses; 8 bytes a barrier
 
-    // From the dynamic shared memory on. The compiler must not find addresses anew for every step.
-    __device__ tma_ring(unsigned shared, unsigned barriers)
+    // In shared memory from `shared` on, which is at TMA_ALIGN; `output_bytes`: for results. The
+    // compiler must not find addresses anew for every step.
+    __device__ tma_ring(const conv_tma_arguments &a, unsigned shared, int output_bytes)
     {
-        stages = (shared + TMA_ALIGN - 1) & ~(TMA_ALIGN - 1u);
-        full = barriers;
+        stages = shared;
+        biases = x(a.stages) + output_bytes;
+        full = biases + a.biases * T::BIAS_BYTES;
         asm volatile("" : "+r"(stages), "+r"(full));
         empty = full + TMA_MOST_STAGES * 8;
     }
@@ -103,9 +109,10 @@ template <typename T> struct tma_ring {
         return x(stage) + T::X_BYTES;
     }
 
-    __device__ unsigned bias(int stage) const
+    // Of the block's tile `number`.
+    __device__ unsigned bias(const conv_tma_arguments &a, int number) const
     {
-        return filter(stage) + T::FILTER_BYTES;
+        return biases + (number & (a.biases - 1)) * T::BIAS_BYTES;
     }
 };
 

@@ -15,7 +15,7 @@ namespace
 struct tma_shape {
     int rows, pixels, channels, groups, threads, panel; // tma_tile's
     bool apart, each, split;                            // each: has store_each
-    int x_bytes, filter_bytes, stage_bytes, output_bytes;
+    int x_bytes, filter_bytes, stage_bytes, bias_bytes, output_bytes, barrier_bytes;
 };
 
 template <typename A> struct tma_kernel : tma_shape {
@@ -27,7 +27,7 @@ template <typename A, typename T, bool SPLIT = false> constexpr tma_kernel<A> ke
 {
     tma_kernel<A> k = {{T::ROWS, T::PIXELS, T::CHANNELS, T::GROUPS, T::THREADS, T::PANEL, T::APART,
                         SPLIT || T::ROWS * T::CHANNELS <= 128, SPLIT, T::X_BYTES, T::FILTER_BYTES,
-                        T::STAGE_BYTES, T::OUTPUT_BYTES},
+                        T::STAGE_BYTES, T::BIAS_BYTES, T::OUTPUT_BYTES, T::BARRIER_BYTES},
                        nullptr,
                        nullptr};
     if constexpr (SPLIT)
@@ -61,7 +61,6 @@ const tma_kernel<A> split_kernels[] = {
 const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5}, slice_counts[] = {2, 4};
 const int MOST_WHOLE = 32, MOST_WAYS = 48, MOST_CLUSTER = 8;
 const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
-const int OWN_SHARED = 1024;  // at most of a kernel's own
 
 struct tma_way {
     const tma_shape *shape; // of a tma_kernel
@@ -74,7 +73,15 @@ inline int cluster_of(const tma_way &w)
     return w.split * w.together * w.slices;
 }
 
-// What follows from a kernel, split, together and slices for a step.
+// Biases beside the ring: see tma_ring. Blocks that share k add none there.
+inline int biases_of(const tma_way &w, int steps)
+{
+    int biases = 1;
+    while (biases * steps < w.stages) biases *= 2;
+    return w.shape->split ? 0 : biases;
+}
+
+// What follows from a way for a step.
 template <typename A> void set_way(A *a, const tma_way &w)
 {
     int pixel_tiles = divided(a->pixels, w.shape->pixels);
@@ -82,6 +89,7 @@ template <typename A> void set_way(A *a, const tma_way &w)
     a->together = w.together;
     a->slices = w.slices;
     a->stages = w.stages;
+    a->biases = biases_of(w, a->steps);
     a->units_row = divided(a->channels, w.shape->channels);
     if constexpr (A::TWIN) {
         a->tiles = a->units_row;
@@ -94,11 +102,13 @@ template <typename A> void set_way(A *a, const tma_way &w)
     a->units = divided(pixel_tiles, w.together) * a->units_row;
 }
 
-// Of what a block has beside its ring.
-int output_bytes(const tma_shape &k, int split)
+// Of a block, with all of tma_ring.
+int shared_bytes(const tma_way &w, int steps)
 {
-    if (!k.split) return k.output_bytes;
-    return split * divided(k.pixels, split) * k.channels * static_cast<int>(sizeof(float));
+    const tma_shape &k = *w.shape;
+    int sums = w.split * divided(k.pixels, w.split) * k.channels * static_cast<int>(sizeof(float));
+    return w.stages * k.stage_bytes + (k.split ? sums : k.output_bytes) +
+           biases_of(w, steps) * k.bias_bytes + k.barrier_bytes;
 }
 
 // Registers let so many blocks onto a multiprocessor if shared memory does: sums and about 56 more
@@ -129,14 +139,11 @@ bool complete_way(A *a, tma_way *w, int multiprocessors, int bytes, int resident
     if (places < 1) return false; // in a slice of a GPU
     if (!w->shape->split && clusters > places) clusters = places;
     int share = divided(a->steps, w->split) * divided(a->units, clusters);
-    int rest = bytes - OWN_SHARED - TMA_ALIGN - output_bytes(*w->shape, w->split);
-    int stages = rest / w->shape->stage_bytes;
-    if (stages > TMA_MOST_STAGES) stages = TMA_MOST_STAGES;
-    if (stages < least && stages < share) return false;
-    w->stages = stages < share ? stages : share;
+    w->stages = share < TMA_MOST_STAGES ? share : TMA_MOST_STAGES;
+    while (w->stages > 0 && shared_bytes(*w, a->steps) > bytes) w->stages--;
+    if (w->stages < least && w->stages < share) return false;
     w->blocks = clusters * cluster;
-    w->shared_bytes =
-        TMA_ALIGN + w->stages * w->shape->stage_bytes + output_bytes(*w->shape, w->split);
+    w->shared_bytes = shared_bytes(*w, a->steps);
     return true;
 }
 
