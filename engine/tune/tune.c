@@ -1,15 +1,14 @@
 /* The tuner as a whole: what is kept on disk, else everything tried, checked, timed and chosen. */
 #include "engine/tune/tune.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "engine/tune/cache.h"
 #include "engine/tune/stage.h"
 
-/* Seconds from the start after which what is known so far decides; and what a phase has in any
- * case, whatever the ones before it took. */
-static const double try_until = 8, time_until = 11, choose_until = 24, at_least = 1;
+/* Seconds that each phase has at most; then what is known so far decides. Trying may take long the
+ * first time after a machine's start, when libraries come from the disk. */
+static const double try_for = 16, time_for = 5, choose_for = 14;
 
 /* ---- the picture ----------------------------------------------------------------------------- */
 
@@ -34,7 +33,7 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
     device *d = t->request.device;
     pack_memory memory = device_pack_memory(d);
     double start = tune_now();
-    t->deadline = start + try_until;
+    t->deadline = start + try_for;
     TRY(pool_new(&t->pool));
     TRY(pack_cache_new(&memory, &t->request.packs));
     TRY(d->calls->allocate_pinned(d, TUNE_PICTURE_BYTES, &t->picture));
@@ -42,10 +41,10 @@ static status run_tuner(tuner *t, pool *p, work **works, int *count)
     TRY(tune_list_ways(t));
     TRY(tune_try_ways(t));
     double tried = tune_now();
-    t->deadline = fmax(start + time_until, tried + at_least);
+    t->deadline = tried + time_for;
     TRY(tune_time_ways(t));
     double timed = tune_now();
-    t->deadline = fmax(start + choose_until, timed + at_least);
+    t->deadline = timed + choose_for;
     TRY(tune_choose_whole(t, p, works, count));
     tune_tell(t, "%zu sites, %zu ways: tried in %.2f s, timed in %.2f s, chosen in %.2f s",
               t->site_count, t->way_count, tried - start, timed - tried, tune_now() - timed);
