@@ -245,12 +245,16 @@ __device__ void compute_tiles(const A &a, const tma_ring<T> &ring, const tma_sha
     tma_turn turn = {};
     turn.skip(first * share.steps, a.stages);
     tma_place next = tma_place::of<T>(a, share, share.first + first * share.apart);
-    if (first < share.units) output.begin(next);
+    if (!T::LATE_RESIDUAL && first < share.units) output.begin(next);
     for (int i = first; i < share.units; i += every) {
         tma_sums<T> sums;
         tma_place tile = next;
         if constexpr (A::THIN) output.find_kept(tile);
         if (T::APART && i > 0) named_barrier_sync(1 + first, T::WORKERS);
+        if (T::LATE_RESIDUAL && i == first) {
+            wait_for_bytes(ring.full + turn.stage * 8, turn.phase);
+            output.begin(tile);
+        }
         int then = T::APART && i + 1 < share.units ? 2 - first : 0;
         multiply_steps<T, true>(a, ring, share, turn, i, total, then, sums);
         next = tma_place::of<T>(a, share, share.first + (i + every) * share.apart);

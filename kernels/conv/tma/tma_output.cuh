@@ -53,11 +53,11 @@ template <typename T, typename A> class tma_output
     }
 
     // Panel `panel` of this tile, beyond the last of the next one.
-    __device__ void fetch_ahead(const tma_place &tile, const tma_place &next, bool more, int panel)
+    __device__ void fetch_ahead(const tma_place &tile, const tma_place &next, int panel)
     {
         if (panel < T::PANELS)
             fetch(tile, panel);
-        else if (more)
+        else
             fetch(next, panel - T::PANELS);
     }
 
@@ -143,13 +143,13 @@ template <typename T, typename A> class tma_output
         store_rows(y, channel_of(tile, panel), row_of(tile, panel), slot(panel));
         end_stores();
         if (!has_residual()) return;
-        if (T::SLOTS > 1 && panel > 0) {
+        if (T::SLOTS > 1 && panel > 0 && (more || panel - 1 + T::SLOTS < T::PANELS)) {
             wait_for_reads<1>();
-            fetch_ahead(tile, next, more, panel - 1 + T::SLOTS);
+            fetch_ahead(tile, next, panel - 1 + T::SLOTS);
         }
-        if (panel < T::PANELS - 1) return;
+        if (panel < T::PANELS - 1 || !more) return;
         wait_for_reads<0>();
-        fetch_ahead(tile, next, more, panel + T::SLOTS);
+        fetch_ahead(tile, next, panel + T::SLOTS);
     }
 
   public:
@@ -164,7 +164,8 @@ template <typename T, typename A> class tma_output
         row_ = (T::APART ? 0 : warp / 4 * T::ROWS * TMA_GROUP) + warp % 4 * 16;
     }
 
-    // Before the first tile.
+    // Before the first tile's products; once its first stage is full where as much would hold that
+    // up.
     __device__ void begin(const tma_place &tile)
     {
         if (!has_residual() || !a_.mapped || !one_lane()) return;

@@ -67,6 +67,7 @@ template <int ROWS_, int CHANNELS_, int GROUPS_, bool APART_, int SLOTS_> struct
     static constexpr int PANEL_BYTES = 16 * PANEL * 2;
     static constexpr int ACROSS = CHANNELS / PANEL, PANELS = ROWS * ACROSS; // of a warp
     static constexpr int OUTPUT_BYTES = GROUPS * 4 * SLOTS * PANEL_BYTES;
+    static constexpr bool LATE_RESIDUAL = OUTPUT_BYTES > 32768; // see tma_output::begin
     static constexpr int BARRIER_BYTES = (2 * TMA_MOST_STAGES + GROUPS * 4 * SLOTS) * 8;
     static_assert(PIXELS <= 256 && CHANNELS <= 256 && CHANNELS % PANEL == 0);
     static_assert(STAGE_BYTES % TMA_ALIGN == 0);

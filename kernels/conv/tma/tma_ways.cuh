@@ -39,10 +39,10 @@ template <typename A, typename T, bool SPLIT = false> constexpr tma_kernel<A> ke
 
 template <typename A>
 const tma_kernel<A> kernels[] = {
-    kernel_of<A, tma_tile<2, 128, 2, true, 2>>(),  kernel_of<A, tma_tile<1, 256, 2, true, 2>>(),
+    kernel_of<A, tma_tile<2, 128, 2, true, 4>>(),  kernel_of<A, tma_tile<1, 256, 2, true, 4>>(),
     kernel_of<A, tma_tile<1, 192, 2, true, 3>>(),  kernel_of<A, tma_tile<2, 96, 2, true, 3>>(),
     kernel_of<A, tma_tile<2, 64, 2, true, 2>>(),   kernel_of<A, tma_tile<2, 48, 2, true, 3>>(),
-    kernel_of<A, tma_tile<1, 256, 2, false, 2>>(), kernel_of<A, tma_tile<2, 128, 2, false, 2>>(),
+    kernel_of<A, tma_tile<1, 256, 2, false, 4>>(), kernel_of<A, tma_tile<2, 128, 2, false, 4>>(),
     kernel_of<A, tma_tile<1, 192, 2, false, 3>>(), kernel_of<A, tma_tile<2, 96, 2, false, 3>>(),
     kernel_of<A, tma_tile<1, 128, 2, false, 2>>(), kernel_of<A, tma_tile<1, 64, 2, false, 1>>(),
     kernel_of<A, tma_tile<1, 32, 1, false, 1>>(),  kernel_of<A, tma_tile<1, 48, 1, false, 3>>(),
