@@ -23,7 +23,8 @@ enum {
     PATH_BYTES = 1024,
     FRAME_WIDTH = 1280,
     FRAME_HEIGHT = 720,
-    PARTS = 17
+    PARTS = 17,
+    MAX_SLOTS = 64 /* of posenet_settings */
 };
 
 /* What one table measures: the same for every runtime in it. */

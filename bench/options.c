@@ -100,7 +100,7 @@ int options_parse(int argc, char **argv, bench_options *o, bench_modes *modes)
         case SIZE: bad = options_size(optarg, &c->width, &c->height); break;
         case BATCH: bad = parse_count(optarg, 1, 1024, &c->batch); break;
         case THREADS: bad = parse_count(optarg, 1, 1024, &c->threads); break;
-        case SLOTS: bad = parse_count(optarg, 1, 8, &c->slots); break;
+        case SLOTS: bad = parse_count(optarg, 1, MAX_SLOTS, &c->slots); break;
         case ROUNDS: bad = parse_count(optarg, 1, 10000, &o->rounds); break;
         case ITERATIONS: bad = parse_count(optarg, 1, 100000, &o->iterations); break;
         case PAUSE: bad = parse_count(optarg, 0, 10000, &o->pause_ms); break;

@@ -65,7 +65,7 @@ static cJSON *command_open(session *s, const cJSON *command, posenet_device devi
     settings.batch = s->batch = self_number(command, "batch", 1);
     settings.threads = s->threads = self_number(command, "threads", 0);
     settings.slots = s->slots = self_number(command, "slots", 1);
-    if (s->slots < 1 || s->slots > MAX_SLOTS) return self_failure("1 to 8 frames in flight");
+    if (s->slots < 1 || s->slots > MAX_SLOTS) return self_failure("1 to 64 frames in flight");
     settings.profile = cJSON_IsTrue(cJSON_GetObjectItem(command, "profile"));
     s->max_poses = settings.max_poses = 5; /* what rivals look for, too */
     s->on_cpu = device != POSENET_DEVICE_CUDA;

@@ -3,9 +3,8 @@
 #ifndef POSENET_BENCH_SESSION_H
 #define POSENET_BENCH_SESSION_H
 
+#include "bench/bench.h"
 #include "engine/posenet.h"
-
-enum { MAX_SLOTS = 8 };
 
 typedef struct session {
     posenet *engine;

@@ -142,8 +142,7 @@ resnet50 16 - 513x513 1 most
 mobilenet_v1 16 0.75 513x513 1 most'
 
 # runtimes WHO MEASURE: a value for --only. Most: without JAX, which takes several times as long as the others, and in
-# frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of its layouts. Those that were
-# close to the fastest: enough for a repetition.
+# frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of its layouts.
 runtimes() {
     torch=pytorch-graph,pytorch-compile
     most=posenet-cuda,onnxruntime-cuda-nhwc,onnxruntime-tensorrt,tensorrt,$torch
@@ -152,7 +151,6 @@ runtimes() {
     autotune-network) echo "posenet-cuda,pytorch-compile,pytorch-compile-autotune" ;;
     most-network) echo "$most,onnxruntime-cuda" ;;
     most-frame) echo "$most,pytorch-compile-gpu,pytorch-compile-gpu-single" ;;
-    close-*) echo "posenet-cuda,$torch" ;;
     esac
 }
 
@@ -195,18 +193,19 @@ open_once() {
     echo "$name $word $size b$batch: $(($(date +%s) - start)) s"
 }
 
-# warm ROWS: what is made once, before anything is timed, for those that have no record yet. The models; Python's
-# bytecode; what rivals compile, which all do at once and none runs; then what this engine chooses, with the GPU to
-# itself.
+# warm MEASURE ROWS: what is made once, before anything is timed, for those that have no record of that measure yet. The
+# models; Python's bytecode; what rivals compile, which all do at once and none runs; then what this engine chooses,
+# with the GPU to itself.
 warm() {
     peers=$source/bench/peers
-    echo "$1" | grep . >"$scratch/rows"
+    echo "$2" | grep . >"$scratch/rows"
     : >"$scratch/warm"
     while read -r architecture stride multiplier size batch who <&3; do
         row="$architecture $stride $multiplier $size $batch $who"
         [ "$multiplier" = - ] && multiplier=''
         model "$architecture" "$stride" "$multiplier"
-        [ -s "$out/cuda_${word}_${size}_b${batch}_network.json" ] || echo "$row" >>"$scratch/warm"
+        [ -s "$out/cuda_${word}_${size}_b${batch}_$1.json" ] || [ -e "$cache/models/$commit/${word}_${size}_b$batch" ] ||
+            echo "$row" >>"$scratch/warm"
     done 3<"$scratch/rows"
     if [ ! -s "$scratch/warm" ] || late warm; then return; fi
     for peer in pytorch_peer.py:pytorch-compile onnxruntime_peer.py:onnxruntime-cuda jax_peer.py:jax-jit; do
@@ -226,7 +225,9 @@ warm() {
     while read -r architecture stride multiplier size batch who <&3; do
         [ "$multiplier" = - ] && multiplier=''
         model "$architecture" "$stride" "$multiplier"
-        late "tuning $word $size b$batch" || open_once open "$bench" --worker cuda
+        late "tuning $word $size b$batch" && continue
+        open_once open "$bench" --worker cuda
+        : >"$cache/models/$commit/${word}_${size}_b$batch" # this one is warm
     done 3<"$scratch/warm"
 }
 
@@ -235,11 +236,11 @@ first_rows() {
 }
 
 part_warm() {
-    warm "$(first_rows)"
+    warm network "$(first_rows)"
 }
 
 part_warm_rest() {
-    warm "$(echo "$rows_network" | grep . | tail -n +7)"
+    warm network "$(echo "$rows_network" | grep . | tail -n +7)"
 }
 
 # The rows that bench/report.py holds against their targets.
@@ -253,12 +254,13 @@ part_network() {
 }
 
 part_frame() {
+    warm frame "$rows_frame"
     every frame "$rows_frame"
 }
 
-# The same again, against those that were close: how far two runs lie apart.
+# The dearest three by the same command again: how far two runs lie apart.
 part_repeat() {
-    every network "$(first_rows | sed 's/[a-z]*$/close/')" _again
+    every network "$(first_rows | head -n 3)" _again
 }
 
 # The rows of the targets against torch.compile as its users get the most out of it.
@@ -274,7 +276,7 @@ part_slots() {
         set -- $what
         [ "$3" = - ] && set -- "$1" "$2" '' "$4"
         model "$1" "$2" "$3"
-        measure "cuda_${word}_$4_slots" --sweep slots:1,2,4,8 --device cuda --only posenet-cuda --precision fp16 \
+        measure "cuda_${word}_$4_slots" --sweep slots:1,2,4,8,16 --device cuda --only posenet-cuda --precision fp16 \
             --model "$made" --size "$4" --rounds 7 --iterations 200
     done
 }

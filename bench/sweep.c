@@ -23,7 +23,7 @@ static int take_value(const sweep_kind *kind, const char *text, bench_case *c)
         c->width = c->height = (int)number;
         return *end ? options_size(text, &c->width, &c->height) : number > 0 ? 0 : -1;
     }
-    if (*end || number < 1 || number > (kind == &kinds[1] ? 1024 : 8)) return -1;
+    if (*end || number < 1 || number > (kind == &kinds[1] ? 1024 : MAX_SLOTS)) return -1;
     if (kind == &kinds[1])
         c->batch = (int)number;
     else
