@@ -170,6 +170,12 @@ struct tma_share {
         }
         if (first + apart < a.units) units = (a.units - first + apart - 1) / apart;
     }
+
+    // Of the cluster's block with another tile and this one's share of k.
+    __device__ int rank(const conv_tma_arguments &a, int its_place, int its_slice) const
+    {
+        return (its_place * a.slices + its_slice) * a.split + number;
+    }
 };
 
 // The tile of a unit.
