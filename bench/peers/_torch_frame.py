@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from _frame import PARTS
 
 CANDIDATES = 100  # the best local maxima that are downloaded; five people need few of them
-CHOICES, MORE_S = 4, 1.0  # what cuDNN's benchmark chooses, so often; none begins so long after the first
+CHOICES, MORE_S = 4, 3.0  # what cuDNN's benchmark chooses, so often; none begins so long after the first
 REPLAYS = 40
 
 
