@@ -44,30 +44,30 @@ __device__ inline void expect_bytes(unsigned barrier, unsigned bytes)
 #endif
 }
 
+#if __CUDA_ARCH__ >= 900
+#define ARRIVE(SPACE, BARRIER, SO)                                                                 \
+    asm volatile("{\n.reg .pred p;\n"                                                              \
+                 "setp.ne.b32 p, %1, 0;\n"                                                         \
+                 "@p mbarrier.arrive.shared::" SPACE ".b64 _, [%0];\n}" ::"r"(BARRIER),            \
+                 "r"(static_cast<int>(SO))                                                         \
+                 : "memory")
+#else
+#define ARRIVE(SPACE, BARRIER, SO)
+#endif
+
 // Arrives announcing no bytes, where `so` is true, without a branch.
 __device__ inline void arrive_at(unsigned barrier, bool so = true)
 {
-#if __CUDA_ARCH__ >= 900
-    asm volatile("{\n.reg .pred p;\n"
-                 "setp.ne.b32 p, %1, 0;\n"
-                 "@p mbarrier.arrive.shared::cta.b64 _, [%0];\n}" ::"r"(barrier),
-                 "r"(static_cast<int>(so))
-                 : "memory");
-#endif
+    ARRIVE("cta", barrier, so);
 }
 
 // The same at a barrier of any block of the cluster (address_in_cluster). Shows it nothing of what
 // the thread wrote.
 __device__ inline void arrive_in_cluster(unsigned barrier, bool so)
 {
-#if __CUDA_ARCH__ >= 900
-    asm volatile("{\n.reg .pred p;\n"
-                 "setp.ne.b32 p, %1, 0;\n"
-                 "@p mbarrier.arrive.shared::cluster.b64 _, [%0];\n}" ::"r"(barrier),
-                 "r"(static_cast<int>(so))
-                 : "memory");
-#endif
+    ARRIVE("cluster", barrier, so);
 }
+#undef ARRIVE
 
 // Whether the barrier's phase, 0 and 1 in turn, is complete by now.
 __device__ inline bool have_come(unsigned barrier, unsigned phase)

@@ -58,7 +58,7 @@ const tma_kernel<A> split_kernels[] = {
     kernel_of<A, tma_tile<1, 64, 2, false, 1>, true>(),
     kernel_of<A, tma_tile<1, 128, 2, false, 2>, true>(),
 };
-const int splits[] = {2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5}, slice_counts[] = {2, 4};
+const int splits[] = {1, 2, 3, 4, 6, 8}, togethers[] = {1, 2, 3, 4, 5}, slice_counts[] = {1, 2, 4};
 const int MOST_WHOLE = 32, MOST_WAYS = 48, MOST_CLUSTER = 8;
 const int MOST_OF_KERNEL = 4; // ways, so that the model's errors leave others to be timed
 
@@ -96,7 +96,6 @@ template <typename A> void set_way(A *a, const tma_way &w)
         a->units_row += divided(a->second.channels, w.shape->channels);
         a->second.split = w.split;
         a->second.together = w.together;
-        a->second.slices = w.slices;
     }
     a->units_row /= w.slices; // is_possible: without remainder
     a->units = divided(pixel_tiles, w.together) * a->units_row;
@@ -228,14 +227,10 @@ void list_kernel(const cuda_device &g, const A &a, const tma_shape &k, bool slic
 {
     tma_way ways[MOST_OF_KERNEL];
     int own = 0;
-    for (int together : togethers) {
-        if (sliced) {
-            for (int slices : slice_counts) add_ways(g, a, k, 1, together, slices, ways, &own);
-            continue;
-        }
-        add_ways(g, a, k, 1, together, 1, ways, &own);
-        for (int split : splits) add_ways(g, a, k, split, together, 1, ways, &own);
-    }
+    for (int together : togethers)
+        for (int split : splits)
+            for (int slices : slice_counts)
+                if ((slices > 1) == sliced) add_ways(g, a, k, split, together, slices, ways, &own);
     for (int i = 0; i < own; i++) keep_way(out, count, most, ways[i]);
 }
 
