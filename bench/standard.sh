@@ -3,8 +3,8 @@
 #
 #   bench/standard.sh [cpu] [cuda] [PART...]     nothing named: cpu, and cuda if there is a GPU
 #
-# cuda is the parts  warm targets repeat slots roofline  in turn, nine minutes. More rows of the tables are the parts
-# warm_rest network frame, five minutes; autotune is another one (torch.compile's autotuning takes minutes a network).
+# cuda is the parts  warm targets repeat slots roofline  in turn, under ten minutes. More rows of the tables are the parts
+# warm_rest network frame, nine minutes; autotune is another one (torch.compile's autotuning takes minutes a network).
 # Each can be named alone. A record that is there already is not made again, so a run that was cut short goes on where
 # it stopped when it is started again.
 #
@@ -144,8 +144,7 @@ mobilenet_v1 16 0.75 513x513 1 most'
 # runtimes WHO MEASURE: a value for --only. Most: without JAX, which takes several times as long as the others, and in
 # frames without ONNX Runtime's NCHW, since letterbox and decoder are the same for both of its layouts.
 runtimes() {
-    torch=pytorch-graph,pytorch-compile
-    most=posenet-cuda,onnxruntime-cuda-nhwc,onnxruntime-tensorrt,tensorrt,$torch
+    most=posenet-cuda,onnxruntime-cuda-nhwc,onnxruntime-tensorrt,tensorrt,pytorch-graph,pytorch-compile
     case $1-$2 in
     all-network) echo "$most,onnxruntime-cuda,jax-jit" ;;
     autotune-network) echo "posenet-cuda,pytorch-compile,pytorch-compile-autotune" ;;
@@ -258,9 +257,9 @@ part_frame() {
     every frame "$rows_frame"
 }
 
-# The dearest three by the same command again: how far two runs lie apart.
+# The dearest two by the same command again: how far two runs lie apart.
 part_repeat() {
-    every network "$(first_rows | head -n 3)" _again
+    every network "$(first_rows | head -n 2)" _again
 }
 
 # The rows of the targets against torch.compile as its users get the most out of it.
