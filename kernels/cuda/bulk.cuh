@@ -100,26 +100,22 @@ __device__ inline void wait_for_bytes(unsigned barrier, unsigned phase)
 }
 
 // Copies a multiple of 16 bytes, from and to multiples of 16, and counts them at the barrier.
-__device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 " [%0], [%1], %2, [%3];" ::"r"(to),
-                 "l"(from), "r"(bytes), "r"(barrier)
-                 : "memory");
-#endif
-}
-
-// The same to the same place of every block in `blocks` (bits are ranks in the cluster), counted at
-// the same barrier of each.
+// `blocks` (bits are ranks in the cluster): to the same place of every one of these, counted at the
+// same barrier of each; 0: of this one alone.
 __device__ inline void copy_bulk(unsigned to, const void *from, unsigned bytes, unsigned barrier,
-                                 unsigned blocks)
+                                 unsigned blocks = 0)
 {
 #if __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 ".multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
-                 "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
-                 : "memory");
+    if (blocks)
+        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                     ".multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
+                     "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
+                     : "memory");
+    else
+        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+                     " [%0], [%1], %2, [%3];" ::"r"(to),
+                     "l"(from), "r"(bytes), "r"(barrier)
+                     : "memory");
 #endif
 }
 
@@ -136,28 +132,23 @@ __device__ inline void copy_window(unsigned to, const CUtensorMap *map, int c, i
 #endif
 }
 
-// The same for a map of rows: its box from column c of row `row` on.
+// The same for a map of rows: its box from column c of row `row` on. `blocks`: as copy_bulk's.
 __device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int row,
-                                 unsigned barrier)
+                                 unsigned barrier, unsigned blocks = 0)
 {
 #if __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-                 "[%0], [%1, {%2, %3}], [%4];" ::"r"(to),
-                 "l"(map), "r"(c), "r"(row), "r"(barrier)
-                 : "memory");
-#endif
-}
-
-// The same to the same place of every block in `blocks` (bits are ranks in the cluster), counted at
-// the same barrier of each.
-__device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int row,
-                                 unsigned barrier, unsigned blocks)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
-                 ".multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to),
-                 "l"(map), "r"(c), "r"(row), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
-                 : "memory");
+    if (blocks)
+        asm volatile(
+            "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+            ".multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to),
+            "l"(map), "r"(c), "r"(row), "r"(barrier), "h"(static_cast<uint16_t>(blocks))
+            : "memory");
+    else
+        asm volatile(
+            "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+            "[%0], [%1, {%2, %3}], [%4];" ::"r"(to),
+            "l"(map), "r"(c), "r"(row), "r"(barrier)
+            : "memory");
 #endif
 }
 
@@ -165,29 +156,23 @@ __device__ inline void copy_rows(unsigned to, const CUtensorMap *map, int c, int
 // pictures of its bounding box, from channel c on and from where a window's corner is at column x,
 // line y of picture n; dx, dy: the tap's place in the window.
 __device__ inline void copy_taps(unsigned to, const CUtensorMap *map, int c, int x, int y, int n,
-                                 int dx, int dy, unsigned barrier)
+                                 int dx, int dy, unsigned barrier, unsigned blocks = 0)
 {
 #if __CUDA_ARCH__ >= 900
-    asm volatile(
-        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
-        "[%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(to),
-        "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
-        "h"(static_cast<uint16_t>(dy))
-        : "memory");
-#endif
-}
-
-// The same to every block in `blocks`, as above.
-__device__ inline void copy_taps(unsigned to, const CUtensorMap *map, int c, int x, int y, int n,
-                                 int dx, int dy, unsigned barrier, unsigned blocks)
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile(
-        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes"
-        ".multicast::cluster [%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8}, %9;" ::"r"(to),
-        "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
-        "h"(static_cast<uint16_t>(dy)), "h"(static_cast<uint16_t>(blocks))
-        : "memory");
+    if (blocks)
+        asm volatile(
+            "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes"
+            ".multicast::cluster [%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8}, %9;" ::"r"(to),
+            "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
+            "h"(static_cast<uint16_t>(dy)), "h"(static_cast<uint16_t>(blocks))
+            : "memory");
+    else
+        asm volatile(
+            "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
+            "[%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(to),
+            "l"(map), "r"(c), "r"(x), "r"(y), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
+            "h"(static_cast<uint16_t>(dy))
+            : "memory");
 #endif
 }
 

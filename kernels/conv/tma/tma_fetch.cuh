@@ -27,8 +27,9 @@ struct tma_part {
 template <typename T, typename A>
 __device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_share &share)
 {
-    unsigned sharing = 0; // bits: ranks that get the part
-    for (int i = 0; i < a.together; i++) sharing |= 1u << share.rank(a, i, share.slice);
+    unsigned sharing = 0; // bits: ranks that get the part, if others do
+    if (a.together > 1)
+        for (int i = 0; i < a.together; i++) sharing |= 1u << share.rank(a, i, share.slice);
     int64_t step_bytes = static_cast<int64_t>(a.filter_channels) * TMA_ROW;
     tma_turn turn = {};
     for (int i = 0; i < share.units; i++) {
@@ -41,10 +42,7 @@ __device__ void fetch_filter(const A &a, const tma_ring<T> &ring, const tma_shar
             wait_for_bytes(ring.empty + turn.stage * 8, turn.phase ^ 1);
             unsigned barrier = ring.full + turn.stage * 8, to = ring.filter(turn.stage);
             expect_bytes(barrier, part.all + bias_bytes);
-            if (a.together > 1)
-                copy_bulk(to + part.first, part.from, part.bytes, barrier, sharing);
-            else
-                copy_bulk(to, part.from, part.bytes, barrier);
+            copy_bulk(to + part.first, part.from, part.bytes, barrier, sharing);
             if (bias_bytes)
                 copy_bulk(ring.bias(a, i), own.bias + tile.channel, bias_bytes, barrier);
             bias_bytes = 0; // once a tile
@@ -88,8 +86,12 @@ template <typename T>
 __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
                         const tma_share &share, const CUtensorMap *map)
 {
-    const unsigned slices = ((1u << a.slices) - 1) << (share.place * a.slices);
-    const int own = T::PIXELS / a.slices * share.slice;
+    unsigned slices = 0; // bits: ranks that get the block's pixels, if others do
+    int own = 0;         // its first of the tile's
+    if (a.slices > 1) {
+        slices = ((1u << a.slices) - 1) << (share.place * a.slices);
+        own = T::PIXELS / a.slices * share.slice;
+    }
     tma_turn turn = {};
     for (int i = 0; i < share.units; i++) {
         int pixel = tma_place::of<T>(a, share, share.first + i * share.apart).pixel + own;
@@ -101,16 +103,11 @@ __device__ void fetch_x(const conv_tma_arguments &a, const tma_ring<T> &ring,
             unsigned to = ring.x(turn.stage) + own * TMA_ROW;
             int channel = window.chunk * MMA_STEP;
             expect_bytes(barrier, T::X_BYTES);
-            if (a.windows && a.slices > 1)
+            if (a.windows)
                 copy_taps(to, map, channel, window.x, window.y, window.n, window.dx, window.dy,
                           barrier, slices);
-            else if (a.windows)
-                copy_taps(to, map, channel, window.x, window.y, window.n, window.dx, window.dy,
-                          barrier);
-            else if (a.slices > 1)
-                copy_rows(to, map, channel, pixel, barrier, slices);
             else
-                copy_rows(to, map, channel, pixel, barrier);
+                copy_rows(to, map, channel, pixel, barrier, slices);
             window.next(a);
             turn.next(a.stages);
         }
