@@ -1,13 +1,12 @@
 // The kernel of upload_cuda.h. A line of threads moves the rows of one picture that one row of the
 // network's input is the first to read, at most two when the picture is shrunk, then those of
-// another. Few blocks keep the bus busy, and what waits for the bus should not stand on every
-// multiprocessor: other frames compute there meanwhile.
+// another. Few blocks keep the bus busy, and the next kernel does not start early: its blocks would
+// wait for the bus on every multiprocessor, where other frames compute meanwhile.
 #include "kernels/preprocess/upload_cuda.h"
 
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/cuda.h"
-#include "kernels/cuda/launch.cuh"
 
 namespace
 {
@@ -58,7 +57,6 @@ __device__ void copy_rows_for(const upload_image &image, int at)
 __global__ void __launch_bounds__(ACROSS *LINES) upload(upload_request r)
 {
     __shared__ __align__(16) upload_image image;
-    let_next_start();
     int thread = threadIdx.y * ACROSS + threadIdx.x;
     if (thread < static_cast<int>(sizeof image / sizeof(piece)))
         reinterpret_cast<piece *>(&image)[thread] =

@@ -42,7 +42,7 @@ typedef struct upload_request {
     void *stream;                /* cudaStream_t */
 } upload_request;
 
-/* Puts the kernel on the stream. It lets the next kernel start early and does not itself. */
+/* Puts the kernel on the stream. Neither it nor the next kernel starts early. */
 status upload_cuda_launch(const upload_request *request) STATUS_MUST_CHECK;
 
 #ifdef __cplusplus
