@@ -42,6 +42,7 @@ const row *const all_rows[] = {
     &depthwise_pointwise_stream_cuda,
     &conv_unit_cuda,
     &conv_unit_thin_cuda,
+    &conv_unit_next_cuda,
     &conv_pair_cuda,
     &conv_twin_cuda,
     &conv_thin_cuda,

@@ -19,8 +19,8 @@ extern const row preprocess_cpu, max_pool_cpu, binary_cpu, activate_cpu, move_cp
 extern const row preprocess_cuda, decode_cuda;
 extern const row depthwise_pointwise_cuda, depthwise_pointwise_stream_cuda;
 extern const row conv_max_pool_wgmma_cuda, conv_max_pool_cuda, conv_root_wgmma_cuda,
-                 conv_root_mma_cuda, conv_unit_cuda, conv_unit_thin_cuda, conv_pair_cuda,
-                 conv_twin_cuda, conv_thin_cuda;
+                 conv_root_mma_cuda, conv_unit_cuda, conv_unit_thin_cuda, conv_unit_next_cuda,
+                 conv_pair_cuda, conv_twin_cuda, conv_thin_cuda;
 extern const row conv_root_cuda, conv_depthwise_cuda, conv_mma_cuda, conv_tma_cuda, conv_shift_cuda,
                  conv_cublaslt, conv_cudnn, conv_direct_cuda;
 extern const row max_pool_cuda, binary_cuda, activate_cuda, unary_cuda, pad_cuda, permute_cuda,

@@ -250,6 +250,49 @@ Test(cuda_covers_conv, unit_that_is_thinned)
     }
 }
 
+/* From the 3x3 on: h is tensor 0, then m, y, the pool's, z; the residual another one. */
+static void make_next(problem *p, int middle, int outs, int next, int every)
+{
+    begin(p, 2, 9, 7, 64);
+    add_conv(p, 0, 3, 1, middle);
+    add_conv(p, 1, 1, 1, outs);
+    add_pool(p, 2, 1, every);
+    add_conv(p, 2, 1, 1, next);
+    add_residual(p, 1, TENSORS - 1);
+}
+
+Test(cuda_covers_conv, end_of_a_unit_and_beginning_of_the_next)
+{
+    problem p;
+    make_next(&p, 64, 256, 64, 2);
+    const int steps[] = {0, 1, 3};
+    for (int i = 0; i < 3; i++)
+        check(&p, &conv_unit_next_cuda, 4, steps[i], steps[i] ? one_tap : 0);
+    p.steps[3].inputs[0] = 3;
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "of the thinned results");
+    p.steps[3].inputs[0] = 2;
+    p.steps[2].inputs[0] = 1;
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "another tensor is thinned");
+    p.steps[2].inputs[0] = 2;
+    p.tensors[3].type = TYPE_FP32;
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "to fp32");
+    p.tensors[3].type = TYPE_FP16;
+    p.net.step_count = 3;
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "nothing comes next");
+    make_next(&p, 64, 256, 64, 2);
+    p.steps[1].inputs[1] = 1;
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "m stays inside");
+    make_next(&p, 64, 256, 64, 2);
+    add_residual(&p, 3, TENSORS - 1);
+    cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "the last one adds something");
+    static const int others[][4] = {
+        {128, 256, 64, 2}, {64, 320, 64, 2}, {64, 72, 64, 2}, {64, 256, 128, 2}, {64, 256, 64, 3}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        make_next(&p, others[i][0], others[i][1], others[i][2], others[i][3]);
+        cr_expect_eq(covered(&p, &conv_unit_next_cuda), 0, "other %zu", i);
+    }
+}
+
 Test(cuda_covers_conv, twin)
 {
     problem p;

@@ -20,8 +20,8 @@
 #define POSENET_KERNELS_CONV_UNIT_CONV_UNIT_CUH
 
 #include "kernels/conv_unit/unit_h.cuh"
+#include "kernels/conv_unit/unit_tiles.cuh"
 #include "kernels/conv_unit/unit_y.cuh"
-#include "kernels/cuda/launch.cuh"
 
 // ---- filters and biases -------------------------------------------------------------------------
 
@@ -29,16 +29,15 @@
 __device__ inline void unit_fetch_filters(const conv_unit_arguments &a, const unit_layout &l,
                                           unsigned base)
 {
-    const int packed = 128 * UNIT_ROW; // a step of 64 channels, padded
     unsigned barrier = base + l.barriers;
     expect_bytes(barrier, a.chunks * UNIT_FILTER);
     for (int i = 0; i < a.chunks; i++)
-        copy_bulk(base + l.filters[0] + i * UNIT_FILTER, a.filters[0] + i * packed, UNIT_FILTER,
-                  barrier);
+        copy_bulk(base + l.filters[0] + i * UNIT_FILTER, a.filters[0] + i * UNIT_PACKED,
+                  UNIT_FILTER, barrier);
     expect_bytes(barrier + 8, UNIT_TAPS * UNIT_FILTER);
     for (int i = 0; i < UNIT_TAPS; i++)
-        copy_bulk(base + l.filters[1] + i * UNIT_FILTER, a.filters[1] + i * packed, UNIT_FILTER,
-                  barrier + 8);
+        copy_bulk(base + l.filters[1] + i * UNIT_FILTER, a.filters[1] + i * UNIT_PACKED,
+                  UNIT_FILTER, barrier + 8);
     unsigned last = a.outs * UNIT_ROW;
     expect_bytes(barrier + 16, a.projected ? 2 * last : last);
     copy_bulk(base + l.filters[2], a.filters[2], last, barrier + 16);
@@ -83,12 +82,14 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
     show_writes();
     ring.meet();
     unit_target to(a, part, tile);
-    unit_residual residual;
-    if (!PROJECTED) unit_load_residual(a, to, residual);
+    unit_values residual[UNIT_MOST_CHUNKS];
+#pragma unroll
+    for (int i = 0; !PROJECTED && i < UNIT_MOST_CHUNKS; i++)
+        unit_load_residual(a, to, i * UNIT_MIDDLE, residual[i]);
     wait_for_bytes(barriers + 8, 0);
     {
         unit_sums sums;
-        unit_multiply_h(sums, part, h, base + l.filters[1], biases + UNIT_MIDDLE * 4);
+        unit_multiply_h<false>(sums, part, h, base + l.filters[1], biases + UNIT_MIDDLE * 4);
         ring.leave();
         unit_pack_m(a, sums, m);
     }
@@ -101,32 +102,14 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
 // unit_layout. ROWS: of a stage, at least the pixels of a tile and around it. x's map: boxes of 64
 // channels of these.
 template <int ROWS, bool PROJECTED, bool THINNED>
-__global__ void __launch_bounds__(UNIT_MOST_GROUPS * 128)
+__global__ void __launch_bounds__(conv_unit_arguments::MOST_GROUPS * 128)
     conv_unit(const __grid_constant__ CUtensorMap x, const __grid_constant__ conv_unit_arguments a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
-    int group = threadIdx.x / 128, groups = blockDim.x / 128;
-    unit_layout l = unit_layout_of(a, ROWS, groups);
-    unsigned start = shared_address(shared), base = (start + UNIT_ALIGN - 1) & ~(UNIT_ALIGN - 1u);
-    if (threadIdx.x == 0) {
-        fetch_map(&x);
-        for (int i = 0; i < UNIT_WEIGHTS + groups * a.stages; i++)
-            make_barrier(base + l.barriers + i * 8);
-        show_barriers();
-        unit_fetch_filters(a, l, base);
-    }
-    unit_fetch_biases(a, reinterpret_cast<float *>(shared + (base - start) + l.biases));
-    __syncthreads();
-    wait_for_previous();
-
-    int first = group * gridDim.x + blockIdx.x, apart = groups * gridDim.x;
-    unit_ring<ROWS> ring(a, &x, base + l.stages, base + l.barriers + UNIT_WEIGHTS * 8, first,
-                         apart);
-    ring.begin();
-    unit_part part(a);
-    for (int tile = first; tile < a.tiles; tile += apart)
-        unit_compute<ROWS, PROJECTED, THINNED>(a, l, base, part, ring, unit_place(a, tile));
+    unit_tiles<ROWS>(a, &x, shared, [&](auto &...of_tile) {
+        unit_compute<ROWS, PROJECTED, THINNED>(a, of_tile...);
+    });
 #endif
 }
 

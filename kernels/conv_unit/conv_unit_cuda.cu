@@ -36,7 +36,7 @@ const step *unit_of(const network *net, const work *w)
     return &net->steps[w->first + is_projected(w)];
 }
 
-unit_kernels &kernels_of(const work *w)
+unit_kernels<conv_unit_arguments> &kernels_of(const work *w)
 {
     return is_projected(w) ? kernels<true, false> : kernels<false, false>;
 }
@@ -51,12 +51,17 @@ int variants(const prepare_context *context, const network *net, const work *w)
 status prepare(const prepare_context *context, const network *net, work *w)
 {
     const step *s = unit_of(net, w);
-    return prepare_unit(context, net, s, shape_of(net, s, is_projected(w)), kernels_of(w), w);
+    conv_unit_arguments a = shape_of(net, s, is_projected(w));
+    TRY(pack_weights(context, s, &a));
+    return prepare_unit(context, net, s, a, kernels_of(w), w);
 }
 
 status enqueue(const work *w, const network *net, const run *r)
 {
-    return enqueue_unit(w, net, unit_of(net, w), r, static_cast<const plan *>(w->state)->arguments);
+    const step *s = unit_of(net, w), *last = s + 2;
+    conv_unit_arguments a = static_cast<const plan<conv_unit_arguments> *>(w->state)->arguments;
+    a.y = static_cast<__half *>(tensor_at(net, last->output, r));
+    return enqueue_unit(w, net, s, last, r, a);
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-// What the rows of conv_unit.cuh's kernels share: which steps are a unit, what the kernels are told
+// What the rows of units share: which steps are a unit, what the kernels are told
 // of them, weights, choosing a way and launching it.
 #ifndef POSENET_KERNELS_CONV_UNIT_CONV_UNIT_ROW_CUH
 #define POSENET_KERNELS_CONV_UNIT_CONV_UNIT_ROW_CUH
@@ -8,13 +8,15 @@
 #include "kernels/conv_unit/conv_unit_ways.cuh"
 #include "kernels/cuda/estimate.h"
 #include "kernels/cuda/tensor_map.cuh"
+#include "kernels/max_pool/max_pool.h"
 
 namespace
 {
 
-struct plan {
-    conv_unit_arguments arguments; // but for what is in the arena
-    const unit_kernel *kernel;
+// A: as unit_kernel's.
+template <typename A> struct plan {
+    A arguments; // but for what is in the arena
+    const unit_kernel<A> *kernel;
     int blocks, threads, shared_bytes;
     PFN_cuTensorMapEncodeTiled_v12000 encode;
 };
@@ -60,6 +62,14 @@ inline bool is_unit(const network *net, const step *s)
             (last->inputs[1] != s->output && last->inputs[1] != middle->output));
 }
 
+// A pooling that keeps the pixels of y that kernels write once more.
+inline bool is_thinning(const network *net, const step *s, int y)
+{
+    const int *every = s->as.pool.stride;
+    return max_pool_thins(s, y) && every[0] == UNIT_EVERY && every[1] == UNIT_EVERY &&
+           net->tensors[s->output].type == TYPE_FP16;
+}
+
 // ---- ways ---------------------------------------------------------------------------------------
 
 // Of the unit from s on.
@@ -71,9 +81,18 @@ inline conv_unit_arguments shape_of(const network *net, const step *s, bool proj
     a.height = y->dims[AXIS_H];
     a.width = y->dims[AXIS_W];
     a.chunks = s->as.conv.in_channels / UNIT_MIDDLE;
+    a.slots = a.chunks + 1;
     a.outs = y->dims[AXIS_C];
     for (int i = 0; i < 3; i++) activation_limits(&s[i].as.conv.act, &a.low[i], &a.high[i]);
     return a;
+}
+
+// `pool`: the step that keeps some of y.
+inline void set_thinned(const network *net, const step *pool, conv_unit_arguments *a)
+{
+    const int *dims = net->tensors[pool->output].dims;
+    a->thin_height = dims[AXIS_H];
+    a->thin_width = dims[AXIS_W];
 }
 
 inline int pictures_of(const network *net, const step *s)
@@ -82,22 +101,23 @@ inline int pictures_of(const network *net, const step *s)
 }
 
 // None where this build has the kernels empty.
-inline status find_ways(const prepare_context *context, const conv_unit_arguments &a, int pictures,
-                        unit_kernels &of_kind, unit_way (&ways)[MOST_WAYS], int *count)
+template <typename A>
+status find_ways(const prepare_context *context, const A &a, int pictures, unit_kernels<A> &of_kind,
+                 unit_way<A> (&ways)[MOST_WAYS], int *count)
 {
     int built;
     TRY(cuda_kernel_is_built(reinterpret_cast<const void *>(of_kind[0].kernel), &built));
     *count = 0;
     if (!built) return STATUS_OK;
-    for (const unit_kernel &k : of_kind)
+    for (const unit_kernel<A> &k : of_kind)
         add_ways(a, pictures, k, *static_cast<const cuda_device *>(context->device), ways, count);
     return STATUS_OK;
 }
 
-inline int count_ways(const prepare_context *context, const conv_unit_arguments &a, int pictures,
-                      unit_kernels &of_kind)
+template <typename A>
+int count_ways(const prepare_context *context, const A &a, int pictures, unit_kernels<A> &of_kind)
 {
-    unit_way ways[MOST_WAYS];
+    unit_way<A> ways[MOST_WAYS];
     int count;
     status found = find_ways(context, a, pictures, of_kind, ways, &count);
     return found == STATUS_OK && count > 0 ? count : 1;
@@ -105,28 +125,33 @@ inline int count_ways(const prepare_context *context, const conv_unit_arguments 
 
 // ---- weights ------------------------------------------------------------------------------------
 
-// [channel][64] halves, rows permuted (kernels/cuda/wgmma.cuh), of every 64 channels each where
-// its column of the products is.
-inline void write_turned(const void *user, void *host, size_t)
+// [k / 64][channel][64] halves, rows permuted (kernels/cuda/wgmma.cuh), of every 64 channels each
+// where its column of the products is; BOTH: k, too.
+template <bool BOTH> void write_turned(const void *user, void *host, size_t)
 {
     const conv_params *p = static_cast<const conv_params *>(user);
     __half *to = static_cast<__half *>(host);
-    for (int channel = 0; channel < p->out_channels; channel++) {
-        int column = unit_column(channel % UNIT_MIDDLE);
-        int row = channel / UNIT_MIDDLE * UNIT_MIDDLE + column;
-        for (int in = 0; in < UNIT_MIDDLE; in++)
-            to[row * UNIT_MIDDLE + (in / 8 ^ row % 8) * 8 + in % 8] =
-                __float2half_rn(p->filter[channel * UNIT_MIDDLE + in]);
-    }
+    auto turned = [](int channel) {
+        return channel / UNIT_MIDDLE * UNIT_MIDDLE + unit_column(channel % UNIT_MIDDLE);
+    };
+    for (int channel = 0; channel < p->out_channels; channel++)
+        for (int in = 0; in < p->in_channels; in++) {
+            int row = turned(channel), k = BOTH ? turned(in) : in, step = k / UNIT_MIDDLE;
+            to[(step * p->out_channels + row) * UNIT_MIDDLE + (k % UNIT_MIDDLE / 8 ^ row % 8) * 8 +
+               k % 8] = __float2half_rn(p->filter[channel * p->in_channels + in]);
+        }
 }
 
-inline status pack_turned(const prepare_context *context, const conv_params *p,
-                          const unsigned char **filter)
+template <bool BOTH>
+status pack_turned(const prepare_context *context, const conv_params *p,
+                   const unsigned char **filter)
 {
-    const pack_key key = {"conv_unit_cuda turned", p->filter, nullptr, 0};
+    const char *name = BOTH ? "conv_unit_cuda turned twice" : "conv_unit_cuda turned";
+    const pack_key key = {name, p->filter, nullptr, 0};
     void *memory;
-    TRY(cuda_pack(context, &key, static_cast<size_t>(p->out_channels) * UNIT_ROW, write_turned, p,
-                  &memory));
+    TRY(cuda_pack(context, &key,
+                  static_cast<size_t>(p->out_channels) * p->in_channels * sizeof(__half),
+                  write_turned<BOTH>, p, &memory));
     *filter = static_cast<const unsigned char *>(memory);
     return STATUS_OK;
 }
@@ -145,27 +170,29 @@ inline status pack_weights(const prepare_context *context, const step *s, conv_u
 {
     for (int i = 0; i < 3; i++) TRY(conv_cuda_pack_bias(context, &s[i].as.conv, &a->biases[i]));
     for (int i = 0; i < 2; i++) TRY(pack_rows(context, &s[i].as.conv, &a->filters[i]));
-    TRY(pack_turned(context, &s[2].as.conv, &a->filters[2]));
+    TRY(pack_turned<false>(context, &s[2].as.conv, &a->filters[2]));
     if (!a->projected) return STATUS_OK;
     TRY(conv_cuda_pack_bias(context, &s[-1].as.conv, &a->biases[3]));
-    return pack_turned(context, &s[-1].as.conv, &a->projection);
+    return pack_turned<false>(context, &s[-1].as.conv, &a->projection);
 }
 
 // ---- prepare and run ----------------------------------------------------------------------------
 
-// Of the unit from s on, with what the kernels are told of it.
-inline status prepare_unit(const prepare_context *context, const network *net, const step *s,
-                           const conv_unit_arguments &shape, unit_kernels &of_kind, work *w)
+// `s`: the unit's first step that is covered; `shape`: what the kernels are told of it, weights
+// among that.
+template <typename A>
+status prepare_unit(const prepare_context *context, const network *net, const step *s,
+                    const A &shape, unit_kernels<A> &of_kind, work *w)
 {
-    unit_way ways[MOST_WAYS];
+    unit_way<A> ways[MOST_WAYS];
     int count, pictures = pictures_of(net, s);
     TRY(find_ways(context, shape, pictures, of_kind, ways, &count));
     if (w->variant >= count)
         return fail(STATUS_UNSUPPORTED, "%s has no way %d here", w->row->name, w->variant);
-    const unit_way &way = ways[w->variant];
+    const unit_way<A> &way = ways[w->variant];
     const cuda_device *device = static_cast<const cuda_device *>(context->device);
-    plan made = {shape, way.kernel, 0, way.groups * 128, way.shared_bytes, nullptr};
-    conv_unit_arguments &a = made.arguments;
+    plan<A> made = {shape, way.kernel, 0, way.groups * 128, way.shared_bytes, nullptr};
+    A &a = made.arguments;
     a.stages = way.stages;
     set_tile(&a, pictures, way.tile_height, way.tile_width);
     made.blocks = a.tiles < device->multiprocessors ? a.tiles : device->multiprocessors;
@@ -173,23 +200,22 @@ inline status prepare_unit(const prepare_context *context, const network *net, c
     TRY(find_map_encoder(&made.encode));
     TRY(cuda_allow_shared_memory(device, kernel));
     TRY(cuda_prefer_shared_memory(kernel));
-    TRY(pack_weights(context, s, &a));
     return work_keep(w, &made, sizeof made);
 }
 
-// `a`: the plan's arguments, with what else is in the arena than x, the residual and y.
-inline status enqueue_unit(const work *w, const network *net, const step *s, const run *r,
-                           conv_unit_arguments a)
+// `s`, `last`: the steps that read x and add the residual; `a`: the plan's arguments, with what
+// else is in the arena than these.
+template <typename A>
+status enqueue_unit(const work *w, const network *net, const step *s, const step *last,
+                    const run *r, A a)
 {
-    const plan *made = static_cast<const plan *>(w->state);
-    const step *last = s + 2;
+    const plan<A> *made = static_cast<const plan<A> *>(w->state);
     CUtensorMap x; // boxes of 64 channels of a tile and the pixels around it
     TRY(map_pixels(made->encode, tensor_at(net, s->inputs[0], r), net->tensors[s->inputs[0]].dims,
                    UNIT_MIDDLE, a.tile_width + 2, a.tile_height + 2, map_permuted(UNIT_ROW), s,
                    &x));
     if (!a.projected && last->input_count > 1)
         a.residual = static_cast<const __half *>(tensor_at(net, last->inputs[1], r));
-    a.y = static_cast<__half *>(tensor_at(net, last->output, r));
     return cuda_launch_check(launch_kernel(r, made->kernel->kernel, dim3(made->blocks),
                                            dim3(made->threads), made->shared_bytes, x, a),
                              w, net);

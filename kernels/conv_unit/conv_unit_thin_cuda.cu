@@ -3,7 +3,6 @@
 // that are kept once more.
 
 #include "kernels/conv_unit/conv_unit_row.cuh"
-#include "kernels/max_pool/max_pool.h"
 #include "kernels/rows.h"
 
 namespace
@@ -11,21 +10,16 @@ namespace
 
 int covers(const network *net, int first, precision)
 {
-    const step *s = &net->steps[first], *pool = s + 3;
+    const step *s = &net->steps[first];
     if (first + 4 > net->step_count || !is_unit(net, s)) return 0;
-    if (!max_pool_thins(pool, s[2].output)) return 0;
-    const int *every = pool->as.pool.stride;
-    bool fits = every[0] == UNIT_EVERY && every[1] == UNIT_EVERY;
-    return fits && net->tensors[pool->output].type == TYPE_FP16 ? 4 : 0;
+    return is_thinning(net, s + 3, s[2].output) ? 4 : 0;
 }
 
 conv_unit_arguments shape_of(const network *net, const work *w)
 {
     const step *s = &net->steps[w->first];
-    const int *dims = net->tensors[s[3].output].dims;
     conv_unit_arguments a = shape_of(net, s, false);
-    a.thin_height = dims[AXIS_H];
-    a.thin_width = dims[AXIS_W];
+    set_thinned(net, s + 3, &a);
     return a;
 }
 
@@ -38,15 +32,18 @@ int variants(const prepare_context *context, const network *net, const work *w)
 status prepare(const prepare_context *context, const network *net, work *w)
 {
     const step *s = &net->steps[w->first];
-    return prepare_unit(context, net, s, shape_of(net, w), kernels<false, true>, w);
+    conv_unit_arguments a = shape_of(net, w);
+    TRY(pack_weights(context, s, &a));
+    return prepare_unit(context, net, s, a, kernels<false, true>, w);
 }
 
 status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
-    conv_unit_arguments a = static_cast<const plan *>(w->state)->arguments;
+    conv_unit_arguments a = static_cast<const plan<conv_unit_arguments> *>(w->state)->arguments;
+    a.y = static_cast<__half *>(tensor_at(net, s[2].output, r));
     a.thinned = static_cast<__half *>(tensor_at(net, s[3].output, r));
-    return enqueue_unit(w, net, s, r, a);
+    return enqueue_unit(w, net, s, s + 2, r, a);
 }
 
 // The unit's, and what is written more.

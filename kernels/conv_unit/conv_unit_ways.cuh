@@ -1,4 +1,4 @@
-// The ways of conv_unit_cuda: how many pixels a stage has, with the tile that covers pictures of
+// The ways of the rows of units: how many pixels a stage has, with the tile that covers pictures of
 // the size best, and how many warpgroups share a multiprocessor; best first by a rough model.
 #ifndef POSENET_KERNELS_CONV_UNIT_CONV_UNIT_WAYS_CUH
 #define POSENET_KERNELS_CONV_UNIT_CONV_UNIT_WAYS_CUH
@@ -10,22 +10,25 @@
 namespace
 {
 
-struct unit_kernel {
+// A: conv_unit_arguments, or conv_next_arguments.
+template <typename A> struct unit_kernel {
     int rows;
-    void (*kernel)(CUtensorMap, conv_unit_arguments);
+    void (*kernel)(CUtensorMap, A);
 };
 
 const int KERNELS = 3; // of a kind of unit
-typedef const unit_kernel unit_kernels[KERNELS];
+template <typename A> using unit_kernels = const unit_kernel<A>[KERNELS];
 
 template <bool PROJECTED, bool THINNED>
-unit_kernels kernels = {{64, conv_unit<64, PROJECTED, THINNED>},
-                        {96, conv_unit<96, PROJECTED, THINNED>},
-                        {UNIT_MOST_ROWS, conv_unit<UNIT_MOST_ROWS, PROJECTED, THINNED>}};
-const int MOST_WAYS = KERNELS * UNIT_MOST_GROUPS, MOST_STAGES = UNIT_MOST_CHUNKS + 1;
+unit_kernels<conv_unit_arguments> kernels = {
+    {64, conv_unit<64, PROJECTED, THINNED>},
+    {96, conv_unit<96, PROJECTED, THINNED>},
+    {UNIT_MOST_ROWS, conv_unit<UNIT_MOST_ROWS, PROJECTED, THINNED>}};
+const int MOST_WAYS = KERNELS * conv_unit_arguments::MOST_GROUPS,
+          MOST_STAGES = UNIT_MOST_CHUNKS + 1;
 
-struct unit_way {
-    const unit_kernel *kernel;
+template <typename A> struct unit_way {
+    const unit_kernel<A> *kernel;
     int tile_height, tile_width, groups, stages, shared_bytes;
     double cost;
 };
@@ -58,7 +61,7 @@ void choose_tile(conv_unit_arguments *a, int pictures, int rows)
     set_tile(a, pictures, best_height, best_width);
 }
 
-int shared_bytes(const conv_unit_arguments &a, int rows, int groups)
+template <typename A> int shared_bytes(const A &a, int rows, int groups)
 {
     return UNIT_ALIGN + unit_layout_of(a, rows, groups).end;
 }
@@ -66,12 +69,13 @@ int shared_bytes(const conv_unit_arguments &a, int rows, int groups)
 // Clocks; of what costs the same the most warpgroups come first. A multiprocessor's tiles take
 // turns at its shared memory, which products read from as fast as they multiply; one alone waits
 // for all that it does.
-double cost_of(const conv_unit_arguments &a, const unit_kernel &k, int groups, int multiprocessors)
+template <typename A>
+double cost_of(const A &a, const unit_kernel<A> &k, int groups, int multiprocessors)
 {
     const double start = 3000, chunk_wait = 400, turn = 1.15, shared_a_clock = 128;
-    double first = a.chunks * (k.rows * 2.0 + 64), outs = a.outs * 2.0;
-    double products = first + UNIT_TAPS * 128 + outs * (1 + a.projected);
-    double moved = k.rows * UNIT_ROW * (a.chunks + 1.0) + UNIT_PIXELS * a.outs * 4.0;
+    double first = A::NEXT ? 0 : a.chunks * (k.rows * 2.0 + 64), outs = a.outs * 2.0;
+    double products = first + UNIT_TAPS * 128 + outs * (1 + a.projected + A::NEXT);
+    double moved = k.rows * UNIT_ROW * (a.slots + 0.0) + UNIT_PIXELS * a.outs * 4.0;
     double alone = products + 1500 + a.chunks * chunk_wait + outs;
     double shared = (products + moved / shared_a_clock) * turn;
     double tiles = divided(a.tiles, multiprocessors),
@@ -81,22 +85,23 @@ double cost_of(const conv_unit_arguments &a, const unit_kernel &k, int groups, i
 }
 
 // `pictures`: of the batch.
-void add_ways(const conv_unit_arguments &shape, int pictures, const unit_kernel &k,
-              const cuda_device &g, unit_way (&ways)[MOST_WAYS], int *count)
+template <typename A>
+void add_ways(const A &shape, int pictures, const unit_kernel<A> &k, const cuda_device &g,
+              unit_way<A> (&ways)[MOST_WAYS], int *count)
 {
-    conv_unit_arguments a = shape;
+    A a = shape;
     choose_tile(&a, pictures, k.rows);
-    for (int groups = UNIT_MOST_GROUPS; groups >= 1; groups--) {
+    for (int groups = A::MOST_GROUPS; groups >= 1; groups--) {
         a.stages = MOST_STAGES;
         while (shared_bytes(a, k.rows, groups) > g.block_shared_bytes) a.stages--;
         if (a.stages < 2) continue;
-        unit_way w = {&k,
-                      a.tile_height,
-                      a.tile_width,
-                      groups,
-                      a.stages,
-                      shared_bytes(a, k.rows, groups),
-                      cost_of(a, k, groups, g.multiprocessors)};
+        unit_way<A> w = {&k,
+                         a.tile_height,
+                         a.tile_width,
+                         groups,
+                         a.stages,
+                         shared_bytes(a, k.rows, groups),
+                         cost_of(a, k, groups, g.multiprocessors)};
         keep_way(ways, count, MOST_WAYS, w);
     }
 }

@@ -16,24 +16,28 @@ struct conv_unit_arguments {
     int thin_height, thin_width;
     int projected;
     int height, width, chunks, outs; // chunks: of 64 of x's channels
+    int slots;                       // stages that a tile takes: for chunks, and for h if made here
     int tile_height, tile_width;     // pixels of y
     int across, down, tiles;         // of them in a line, in a column of a picture, and in all
     int stages;                      // of a warpgroup's ring
     float low[3], high[3];
+
+    static constexpr bool NEXT = false;   // whether these are conv_next_arguments
+    static constexpr int MOST_GROUPS = 3; // warpgroups of a block
 };
 
 enum {
-    UNIT_MIDDLE = 64, // channels of the two tensors inside
-    UNIT_ROW = 128,   // bytes of 64 halves
-    UNIT_FILTER = UNIT_MIDDLE * UNIT_ROW,
+    UNIT_MIDDLE = 64,                     // channels of the two tensors inside
+    UNIT_ROW = 128,                       // bytes of 64 halves
+    UNIT_FILTER = UNIT_MIDDLE * UNIT_ROW, // a step of k
+    UNIT_PACKED = 128 * UNIT_ROW,         // the same in conv_cuda_pack_rows's filters, padded
     UNIT_TAPS = 9,
     UNIT_EVERY = 2,
     UNIT_PIXELS = 64,     // at most of a tile
     UNIT_MOST_ROWS = 112, // of a stage: a tile and what is around it
     UNIT_ALIGN = 1024,
     UNIT_MOST_CHUNKS = 4, // of x's channels, and of y's
-    UNIT_MOST_GROUPS = 3,
-    UNIT_WEIGHTS = 3 // barriers: of each filter
+    UNIT_WEIGHTS = 3      // barriers: of each filter
 };
 
 // Bytes from the first multiple of UNIT_ALIGN on. `rows`: of a stage.
@@ -70,8 +74,8 @@ struct unit_place {
 };
 
 // A warpgroup's stages, round and round. Of each of its tiles they get x's chunks, 64 channels of
-// the tile and of the pixels around it, from the copy engine, then what the first convolution makes
-// of them, from the warpgroup.
+// the tile and of the pixels around it, from the copy engine, then what the first convolution, if
+// it is here, makes of them, from the warpgroup.
 template <int ROWS> class unit_ring
 {
     static const int BYTES = ROWS * UNIT_ROW;
@@ -102,7 +106,7 @@ template <int ROWS> class unit_ring
                         to.picture, barrier);
         }
         free_ = after(free_);
-        if (++chunk_ <= a_.chunks) return;
+        if (++chunk_ < a_.slots) return;
         chunk_ = 0;
         tile_ += apart_;
     }

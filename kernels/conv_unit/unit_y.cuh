@@ -48,28 +48,32 @@ __device__ inline void unit_settle(unit_sums &sums)
         for (int l = 0; l < 4; l++) settle(sums[j][l]);
 }
 
-// A tap's pixels are loaded while the one before is multiplied.
+// A tap's pixels are loaded while the one before is multiplied. COPIED: h has come by the copy
+// engine, which turns a row's pieces by the row's number.
+template <bool COPIED>
 __device__ inline void unit_multiply_h(unit_sums &sums, const unit_part &part, unsigned h,
                                        unsigned filter, unsigned biases)
 {
     unit_pixels pixels[2];
+    auto load = [&](int tap) {
+        int down = tap / 3, right = tap % 3, row = part.row + down * part.wide + right;
+        unit_load_pixels(pixels[tap % 2], h, row, COPIED ? row & 7 : part.read_turn(down, right));
+    };
 #pragma unroll
     for (int j = 0; j < UNIT_MIDDLE / 8; j++) {
         float2 bias = load_shared_two(biases + (j * 8 + threadIdx.x % 4 * 2) * 4);
         sums[j][0] = sums[j][2] = bias.x;
         sums[j][1] = sums[j][3] = bias.y;
     }
-    unit_load_pixels(pixels[0], h, part.row, part.read_turn(0, 0));
+    load(0);
 #pragma unroll
     for (int tap = 0; tap < UNIT_TAPS; tap++) {
         begin_products();
         unit_multiply(sums, pixels[tap % 2], filter + tap * UNIT_FILTER);
         end_products();
         if (tap == UNIT_TAPS - 1) break;
-        const int next = tap + 1, down = next / 3, right = next % 3;
         if (tap > 0) wait_for_products<1>();
-        unit_load_pixels(pixels[next % 2], h, part.row + down * part.wide + right,
-                         part.read_turn(down, right));
+        load(tap + 1);
     }
     unit_settle(sums);
 }
@@ -89,12 +93,10 @@ __device__ inline void unit_pack_m(const conv_unit_arguments &a, const unit_sums
 
 // ---- y ------------------------------------------------------------------------------------------
 
-// Where a thread's results go: 8 channels of pixel i at `at[i]` on, if `inside`; and which pixel of
-// the thinned ones it is, -1: none.
+// The pixels whose results a thread has, 8 channels in every 32: their numbers among y's, and among
+// the thinned ones; -1: there is none.
 struct unit_target {
-    int64_t at[2];
-    bool inside[2];
-    int kept[2];
+    int pixel[2], kept[2];
 
     __device__ unit_target(const conv_unit_arguments &a, const unit_part &part,
                            const unit_place &tile)
@@ -102,34 +104,38 @@ struct unit_target {
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             int y, x;
-            bool some = part.find(i, &y, &x);
+            bool inside = part.find(i, &y, &x);
             y += tile.y;
             x += tile.x;
-            inside[i] = some && y < a.height && x < a.width;
-            at[i] = ((static_cast<int64_t>(tile.picture) * a.height + y) * a.width + x) * a.outs +
-                    threadIdx.x % 4 * 8;
-            bool keep = inside[i] && y % UNIT_EVERY == 0 && x % UNIT_EVERY == 0;
+            inside = inside && y < a.height && x < a.width;
+            pixel[i] = inside ? (tile.picture * a.height + y) * a.width + x : -1;
+            bool keep = inside && y % UNIT_EVERY == 0 && x % UNIT_EVERY == 0;
             int line = tile.picture * a.thin_height + y / UNIT_EVERY;
             kept[i] = keep ? line * a.thin_width + x / UNIT_EVERY : -1;
         }
     }
+
+    // Where the thread's first channels of a pixel are.
+    static __device__ int64_t at(int pixel, int channels)
+    {
+        return static_cast<int64_t>(pixel) * channels + threadIdx.x % 4 * 8;
+    }
 };
 
-// [half of 64 channels * 2 + pixel], all of the tile's.
-typedef uint4 unit_residual[UNIT_MOST_CHUNKS][4];
+// 64 channels of a thread's pixels: [half * 2 + pixel].
+typedef uint4 unit_values[4];
 
+// The residual from channel `from` on; zeros where there is none.
 __device__ inline void unit_load_residual(const conv_unit_arguments &a, const unit_target &to,
-                                          unit_residual &residual)
+                                          int from, unit_values &residual)
 {
 #pragma unroll
-    for (int chunk = 0; chunk < UNIT_MOST_CHUNKS; chunk++)
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            residual[chunk][i] = {};
-            if (a.residual && chunk * UNIT_MIDDLE < a.outs && to.inside[i % 2])
-                residual[chunk][i] = *reinterpret_cast<const uint4 *>(
-                    a.residual + to.at[i % 2] + chunk * UNIT_MIDDLE + i / 2 * 32);
-        }
+    for (int i = 0; i < 4; i++) {
+        residual[i] = {};
+        if (a.residual && from < a.outs && to.pixel[i % 2] >= 0)
+            residual[i] = *reinterpret_cast<const uint4 *>(
+                a.residual + to.at(to.pixel[i % 2], a.outs) + from + i / 2 * 32);
+    }
 }
 
 // Begins with the biases.
@@ -160,25 +166,21 @@ __device__ inline uint4 unit_finish(const conv_unit_arguments &a, const unit_sum
     return {out[0], out[1], out[2], out[3]};
 }
 
-// `from`: 64 channels of y from here on; out: as the residual's.
-template <bool THINNED>
-__device__ inline void unit_store(const conv_unit_arguments &a, const unit_target &to, int from,
-                                  const uint4 (&out)[4])
+// `from`: of the first pixel.
+__device__ inline void unit_store(__half *from, const int (&pixels)[2], int channels,
+                                  const unit_values &out)
 {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        int channel = from + i / 2 * 32, kept = to.kept[i % 2];
-        if (to.inside[i % 2]) *reinterpret_cast<uint4 *>(a.y + to.at[i % 2] + channel) = out[i];
-        if (!THINNED || kept < 0) continue;
-        __half *pixel = a.thinned + static_cast<int64_t>(kept) * a.outs + threadIdx.x % 4 * 8;
-        *reinterpret_cast<uint4 *>(pixel + channel) = out[i];
-    }
+    for (int i = 0; i < 4; i++)
+        if (pixels[i % 2] >= 0)
+            *reinterpret_cast<uint4 *>(from + unit_target::at(pixels[i % 2], channels) +
+                                       i / 2 * 32) = out[i];
 }
 
 // The next 64 channels' products begin before these are stored.
 template <bool PROJECTED, bool THINNED>
 __device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels &m,
-                                const unit_pixels &x, const unit_residual &residual,
+                                const unit_pixels &x, const unit_values *residual,
                                 const unit_target &to, unsigned filter, unsigned projection,
                                 unsigned biases)
 {
@@ -193,14 +195,15 @@ __device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels 
     multiply(0);
 #pragma unroll
     for (int chunk = 0; chunk < UNIT_MOST_CHUNKS; chunk++) {
-        uint4 out[4];
+        unit_values out;
         unit_settle(sums);
 #pragma unroll
         for (int i = 0; i < 4; i++)
             out[i] = unit_finish(a, sums, i / 2, i % 2, PROJECTED ? uint4{} : residual[chunk][i]);
         bool more = chunk + 1 < UNIT_MOST_CHUNKS && (chunk + 1) * UNIT_MIDDLE < a.outs;
         if (more) multiply(chunk + 1);
-        unit_store<THINNED>(a, to, chunk * UNIT_MIDDLE, out);
+        unit_store(a.y + chunk * UNIT_MIDDLE, to.pixel, a.outs, out);
+        if (THINNED) unit_store(a.thinned + chunk * UNIT_MIDDLE, to.kept, a.outs, out);
         if (!more) break;
     }
 }

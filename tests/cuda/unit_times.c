@@ -1,5 +1,6 @@
-/* What the units of ResNet50's first block take by each CUDA row that computes them whole, and by
- * each of its ways: microseconds a call within a graph of calls, fp16.
+/* What the units of ResNet50's first block, and the end of one with the beginning of the next, take
+ * by each CUDA row that computes them whole, and by each of its ways: microseconds a call within a
+ * graph of calls, fp16.
  *
  *   unit_times [WIDTHxHEIGHT[xBATCH] [ROWS]]
  *
@@ -24,29 +25,40 @@ static conv_params window(int side, int outs)
                          .act = {ACTIVATION_CLAMP, 0, INFINITY}};
 }
 
-static status append_unit(problem *p, int x, int projected)
+/* Which steps: all of a unit; also the shortcut's projection; from the 3x3 to the next unit's 1x1,
+ * with the pooling that thins out between them. */
+typedef enum kind { PLAIN, PROJECTED, NEXT, KINDS } kind;
+
+static const char *const kind_names[] = {"plain unit", "projected unit", "end and next"};
+
+static status append_unit(problem *p, int x, int residual, kind k)
 {
-    int shortcut = x, y;
+    int shortcut = residual, y = x;
     conv_params projection = window(1, OUTER);
     projection.act.kind = ACTIVATION_NONE;
-    if (projected) TRY(problem_conv(p, x, projection, 1, PROBLEM_NO_TENSOR, &shortcut));
-    TRY(problem_conv(p, x, window(1, MIDDLE), 1, PROBLEM_NO_TENSOR, &y));
+    if (k == PROJECTED) TRY(problem_conv(p, x, projection, 1, PROBLEM_NO_TENSOR, &shortcut));
+    if (k != NEXT) TRY(problem_conv(p, x, window(1, MIDDLE), 1, PROBLEM_NO_TENSOR, &y));
     TRY(problem_conv(p, y, window(3, MIDDLE), 1, PROBLEM_NO_TENSOR, &y));
-    return problem_conv(p, y, window(1, OUTER), 1, shortcut, &y);
+    TRY(problem_conv(p, y, window(1, OUTER), 1, shortcut, &y));
+    if (k != NEXT) return STATUS_OK;
+    problem_thinning(p, y, (const int[2]){2, 2});
+    return problem_conv(p, y, window(1, MIDDLE), 1, PROBLEM_NO_TENSOR, &y);
 }
 
-/* Plain units are fed by one another, as in the network; projected ones all read one input. */
-static status build(int width, int height, int batch, int projected, chain *c)
+/* Plain units are fed by one another, as in the network; the others all read the same. */
+static status build(int width, int height, int batch, kind k, chain *c)
 {
+    static const int steps[] = {3, 4, 4};
+    int across = (width - 1) / ABOVE + 1, down = (height - 1) / ABOVE + 1;
     TRY(problem_new(1, TYPE_FP16, &c->p));
-    int x = problem_tensor(c->p, batch, (height - 1) / ABOVE + 1, (width - 1) / ABOVE + 1,
-                           projected ? MIDDLE : OUTER, FILL_UNIT);
+    int x = problem_tensor(c->p, batch, down, across, k == PLAIN ? OUTER : MIDDLE, FILL_UNIT);
+    int residual = k == NEXT ? problem_tensor(c->p, batch, down, across, OUTER, FILL_UNIT) : x;
     for (int i = 0; i < CALLS; i++) {
-        TRY(append_unit(c->p, x, projected));
-        if (!projected) x = c->p->net.steps[c->p->net.step_count - 1].output;
+        TRY(append_unit(c->p, x, residual, k));
+        if (k == PLAIN) x = residual = c->p->net.steps[c->p->net.step_count - 1].output;
     }
     c->calls = CALLS;
-    c->steps = projected ? 4 : 3;
+    c->steps = steps[k];
     return chain_open(c);
 }
 
@@ -59,12 +71,11 @@ int main(int argc, char **argv)
         printf("skipped: %s\n", device_cuda()->missing);
         return 77;
     }
-    for (int projected = 0; projected < 2; projected++) {
+    for (kind k = 0; k < KINDS; k++) {
         chain c = {0};
         double best = INFINITY;
-        status done = build(width, height, batch, projected, &c);
-        printf("%s unit, %dx%d, batch %d\n", projected ? "projected" : "plain", width, height,
-               batch);
+        status done = build(width, height, batch, k, &c);
+        printf("%s, %dx%d, batch %d\n", kind_names[k], width, height, batch);
         if (done == STATUS_OK)
             (void)chain_time_rows(&c, rows, 0, c.steps, &best);
         else

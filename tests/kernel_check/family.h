@@ -17,6 +17,6 @@ extern const family conv_family, layer_family, depthwise_pointwise_family, root_
     conv_max_pool_family, max_pool_family, binary_family, activate_family, unary_family, pad_family,
     permute_family, copy_family, slice_family, gather_family, concat_family, resize_family,
     expand_family, preprocess_family, decode_family, conv_pair_family, conv_twin_family,
-    conv_thin_family, conv_unit_family;
+    conv_thin_family, conv_unit_family, conv_unit_next_family;
 
 #endif

@@ -1,5 +1,6 @@
 /* Bottleneck units of ResNet: 1x1, 3x3, 1x1 with a residual, maybe after the 1x1 that projects x to
- * it, or before a pooling that keeps some pixels. */
+ * it, or before a pooling that keeps some pixels; and from the 3x3 on, to the first 1x1 of the next
+ * unit. */
 #include <math.h>
 #include <stdio.h>
 
@@ -62,4 +63,28 @@ static status build(problem *p, int index)
     return STATUS_OK;
 }
 
+static const unit_case next_cases[] = {
+    {1, 1, 1, 64, 64, ANOTHER, 1, 1, 2},    {1, 2, 9, 64, 128, NOTHING, 0, 1, 2},
+    {2, 7, 5, 64, 192, ANOTHER, 1, 0, 2},   {3, 12, 21, 64, 256, ANOTHER, 1, 1, 2},
+    {1, 8, 33, 64, 256, ANOTHER, 0, 1, 2},  {1, 5, 6, 64, 64, THE_INPUT, 1, 1, 2},
+    {2, 65, 65, 64, 256, ANOTHER, 1, 1, 2}, {1, 91, 161, 64, 256, ANOTHER, 1, 1, 2},
+};
+
+static status build_next(problem *p, int index)
+{
+    const unit_case *c = &next_cases[index];
+    int added = c->adds == ANOTHER ? PROBLEM_NEW_TENSOR : PROBLEM_NO_TENSOR, y;
+    snprintf(p->name, sizeof p->name, "%dx%dx%dx64->64->%d->64%s%s%s", c->n, c->h, c->w, c->outs,
+             c->clamped ? " relu" : "", c->biases ? "" : " no-bias",
+             c->adds == NOTHING ? "" : " residual");
+    int x = problem_tensor(p, c->n, c->h, c->w, 64, FILL_UNIT);
+    if (c->adds == THE_INPUT) added = x;
+    TRY(problem_conv(p, x, window(c, 3, 64), c->biases, PROBLEM_NO_TENSOR, &y));
+    TRY(problem_conv(p, y, window(c, 1, c->outs), c->biases, added, &y));
+    problem_thinning(p, y, (int[]){c->every, c->every});
+    return problem_conv(p, y, window(c, 1, 64), c->biases, PROBLEM_NO_TENSOR, &y);
+}
+
+const family conv_unit_next_family = {"conv_unit_next", sizeof next_cases / sizeof *next_cases,
+                                      build_next};
 const family conv_unit_family = {"conv_unit", sizeof unit_cases / sizeof *unit_cases, build};
