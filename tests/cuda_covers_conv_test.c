@@ -207,6 +207,9 @@ Test(cuda_covers_conv, unit)
         cr_expect_eq(covered(&p, &conv_unit_cuda), 0, "tensor %d stays inside", inner);
     }
     make_unit(&p, 0, 64, 64, 64);
+    add_residual(&p, 2, TENSORS - 1);
+    cr_expect_eq(covered(&p, &conv_unit_cuda), 0, "another tensor than x is added");
+    make_unit(&p, 0, 64, 64, 64);
     add_residual(&p, 1, 0);
     cr_expect_eq(covered(&p, &conv_unit_cuda), 0, "the middle one adds something");
 }

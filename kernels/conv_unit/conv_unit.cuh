@@ -2,7 +2,7 @@
 //
 //   h = act0(filter0 x + bias0)                 1x1, to 64 channels
 //   m = act1(filter1 * h + bias1)               3x3, h is zero outside the picture
-//   y = act2(filter2 m + bias2 + shortcut)      1x1; the residual, or projection x + its bias
+//   y = act2(filter2 m + bias2 + shortcut)      1x1; x itself, or projection x + its bias, or none
 //
 // THINNED: every second pixel of every second line of y is written once more, for the shortcut of a
 // unit with a stride.
@@ -64,13 +64,15 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
 {
     unsigned barriers = base + l.barriers, biases = base + l.biases, inside[(ROWS + 31) / 32];
     unit_pixels x, m;
+    unit_values residual[UNIT_MOST_CHUNKS] = {};
     unsigned h;
     part.forget();
     wait_for_bytes(barriers, 0);
     unit_find_inside<ROWS>(a, tile, part.wide, inside);
     {
         float sums[ROWS / 8][4];
-        unsigned rows = unit_multiply_x<ROWS>(sums, a, ring, base + l.filters[0], biases);
+        unsigned rows = unit_multiply_x<ROWS, !PROJECTED>(sums, a, part, ring, base + l.filters[0],
+                                                          biases, residual);
         if (PROJECTED) {
             int middle = part.row + part.wide + 1; // turned by the copy engine
             unit_load_pixels(x, rows, middle, middle & 7);
@@ -82,10 +84,6 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
     show_writes();
     ring.meet();
     unit_target to(a, part, tile);
-    unit_values residual[UNIT_MOST_CHUNKS];
-#pragma unroll
-    for (int i = 0; !PROJECTED && i < UNIT_MOST_CHUNKS; i++)
-        unit_load_residual(a, to, i * UNIT_MIDDLE, residual[i]);
     wait_for_bytes(barriers + 8, 0);
     {
         unit_sums sums;
@@ -98,16 +96,20 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
                                         base + l.projection, biases + 2 * UNIT_MIDDLE * 4);
 }
 
-// Blocks: any number up to a.tiles; threads: 128 a warpgroup. Shared memory: room to align,
+// Warpgroups of a block: as many as there are registers for.
+template <bool PROJECTED> constexpr int unit_groups = PROJECTED ? 3 : 2;
+
+// Blocks: any number up to a.tiles; threads: 128 a warpgroup of at most
+// unit_groups. Shared memory: room to align,
 // unit_layout. ROWS: of a stage, at least the pixels of a tile and around it. x's map: boxes of 64
 // channels of these.
 template <int ROWS, bool PROJECTED, bool THINNED>
-__global__ void __launch_bounds__(conv_unit_arguments::MOST_GROUPS * 128)
+__global__ void __launch_bounds__(unit_groups<PROJECTED> * 128)
     conv_unit(const __grid_constant__ CUtensorMap x, const __grid_constant__ conv_unit_arguments a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
-    unit_tiles<ROWS>(a, &x, shared, [&](auto &...of_tile) {
+    unit_tiles<ROWS>(a, &x, nullptr, shared, [&](auto &...of_tile) {
         unit_compute<ROWS, PROJECTED, THINNED>(a, of_tile...);
     });
 #endif

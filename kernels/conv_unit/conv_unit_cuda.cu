@@ -14,16 +14,15 @@ bool is_projection(const network *net, const step *s)
     const step *first = s + 1, *last = s + 3;
     return conv_is_pointwise(s) && s->input_count == 1 && s->inputs[0] == first->inputs[0] &&
            fits(net, s, UNIT_MIDDLE, last->as.conv.out_channels) &&
-           s->as.conv.act.kind == ACTIVATION_NONE && last->input_count == 2 &&
-           last->inputs[1] == s->output;
+           s->as.conv.act.kind == ACTIVATION_NONE && last->input_count == 2;
 }
 
 int covers(const network *net, int first, precision)
 {
     const step *s = &net->steps[first];
     int left = net->step_count - first;
-    if (left >= 4 && is_unit(net, s + 1) && is_projection(net, s)) return 4;
-    return left >= 3 && is_unit(net, s) ? 3 : 0;
+    if (left >= 4 && is_projection(net, s) && is_unit(net, s + 1, s->output)) return 4;
+    return left >= 3 && is_unit(net, s, s->inputs[0]) ? 3 : 0;
 }
 
 bool is_projected(const work *w)
@@ -58,10 +57,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
 
 status enqueue(const work *w, const network *net, const run *r)
 {
-    const step *s = unit_of(net, w), *last = s + 2;
-    conv_unit_arguments a = static_cast<const plan<conv_unit_arguments> *>(w->state)->arguments;
-    a.y = static_cast<__half *>(tensor_at(net, last->output, r));
-    return enqueue_unit(w, net, s, last, r, a);
+    return enqueue_unit(w, net, unit_of(net, w), r, nullptr);
 }
 
 } // namespace
@@ -72,7 +68,7 @@ extern "C" const row conv_unit_cuda = {
     .least_compute = 90,
     .covers = covers,
     .variants = variants,
-    .revision = 1,
+    .revision = 2,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

@@ -16,16 +16,16 @@
 #include "kernels/conv_unit/unit_tiles.cuh"
 #include "kernels/conv_unit/unit_y.cuh"
 
-// conv_unit_arguments whose x is h: one chunk, of which filters[0] and biases[0] make nothing; all
-// results of y are thinned. And the convolution that follows.
+// conv_unit_arguments whose x is h: one chunk, for which there are no filters[0] and biases[0]; the
+// residual, if any, is added by the ring. And the convolution that follows.
 struct conv_next_arguments : conv_unit_arguments {
     const unsigned char *next_filter; // both its channels turned
     const float *next_bias;           // or NULL
     __half *z;
     float next_low, next_high;
 
+    typedef void (*kernel)(CUtensorMap, CUtensorMap, conv_next_arguments);
     static constexpr bool NEXT = true;
-    static constexpr int MOST_GROUPS = 2; // for a third there are not enough registers
 };
 
 // As unit_layout.
@@ -112,10 +112,11 @@ __device__ inline void next_store(const conv_next_arguments &a, const unit_targe
 
 // Of every 64 channels of y, z's products and those of the next 64 channels are under way while the
 // thinned ones are stored.
-__device__ inline void next_multiply_m(const conv_next_arguments &a, const next_layout &l,
-                                       unsigned base, const unit_pixels &m,
-                                       const unit_values *residual, const unit_target &to)
+template <int ROWS>
+__device__ void next_multiply_m(const conv_next_arguments &a, const next_layout &l, unsigned base,
+                                unit_ring<ROWS> &ring, const unit_pixels &m, const unit_target &to)
 {
+    int own = threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4; // the thread's pixels of the tile's
     unsigned biases = base + l.biases + UNIT_MIDDLE * 4;
     unit_sums sums, z;
     auto multiply = [&](int chunk) {
@@ -128,11 +129,13 @@ __device__ inline void next_multiply_m(const conv_next_arguments &a, const next_
     unit_set_biases(z, biases + a.outs * 4);
 #pragma unroll
     for (int chunk = 0; chunk < UNIT_MOST_CHUNKS; chunk++) {
-        unit_values y;
+        unit_values residual = {}, y;
         unit_pixels rows;
+        if (a.added) unit_read(ring.await(), {own, own + 8}, residual);
         unit_settle(sums); // z's are done, too
 #pragma unroll
-        for (int i = 0; i < 4; i++) y[i] = unit_finish(a, sums, i / 2, i % 2, residual[chunk][i]);
+        for (int i = 0; i < 4; i++) y[i] = unit_finish(a, sums, i / 2, i % 2, residual[i]);
+        if (a.added) ring.leave();
         next_take_rows(y, rows);
         bool more = chunk + 1 < UNIT_MOST_CHUNKS && (chunk + 1) * UNIT_MIDDLE < a.outs;
         if (more) multiply(chunk + 1);
@@ -155,10 +158,6 @@ __device__ void unit_compute(const conv_next_arguments &a, const next_layout &l,
     unit_pixels m;
     part.forget();
     unit_target to(a, part, tile);
-    unit_values residual[UNIT_MOST_CHUNKS];
-#pragma unroll
-    for (int i = 0; i < UNIT_MOST_CHUNKS; i++)
-        unit_load_residual(a, to, i * UNIT_MIDDLE, residual[i]);
     wait_for_bytes(barriers, 0);
     unsigned h = ring.await();
     {
@@ -169,19 +168,23 @@ __device__ void unit_compute(const conv_next_arguments &a, const next_layout &l,
     }
     wait_for_bytes(barriers + 8, 0);
     wait_for_bytes(barriers + 16, 0);
-    next_multiply_m(a, l, base, m, residual, to);
+    next_multiply_m(a, l, base, ring, m, to);
 }
 
-// Blocks, threads, shared memory and ROWS as conv_unit's; h's map: boxes of 64 channels of a tile
-// and of the pixels around it.
+const int NEXT_GROUPS = 2; // as unit_groups
+
+// Blocks, threads, shared memory and ROWS as conv_unit's. Maps' boxes: 64 channels of a tile, h's
+// also of the pixels around it.
 template <int ROWS>
-__global__ void __launch_bounds__(conv_next_arguments::MOST_GROUPS * 128)
+__global__ void __launch_bounds__(NEXT_GROUPS * 128)
     conv_unit_next(const __grid_constant__ CUtensorMap h,
+                   const __grid_constant__ CUtensorMap residual,
                    const __grid_constant__ conv_next_arguments a)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(128) unsigned char shared[];
-    unit_tiles<ROWS>(a, &h, shared, [&](auto &...of_tile) { unit_compute<ROWS>(a, of_tile...); });
+    unit_tiles<ROWS>(a, &h, &residual, shared,
+                     [&](auto &...of_tile) { unit_compute<ROWS>(a, of_tile...); });
 #endif
 }
 

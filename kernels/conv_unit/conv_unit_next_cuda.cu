@@ -9,9 +9,10 @@
 namespace
 {
 
-unit_kernels<conv_next_arguments> next_kernels = {{64, conv_unit_next<64>},
-                                                  {96, conv_unit_next<96>},
-                                                  {UNIT_MOST_ROWS, conv_unit_next<UNIT_MOST_ROWS>}};
+unit_kernels<conv_next_arguments> next_kernels = {
+    {64, NEXT_GROUPS, conv_unit_next<64>},
+    {96, NEXT_GROUPS, conv_unit_next<96>},
+    {UNIT_MOST_ROWS, NEXT_GROUPS, conv_unit_next<UNIT_MOST_ROWS>}};
 
 // The covered steps, in turn.
 struct next_steps {
@@ -44,8 +45,10 @@ conv_next_arguments shape_of(const network *net, const next_steps &s)
     conv_next_arguments a = {};
     a.height = y->dims[AXIS_H];
     a.width = y->dims[AXIS_W];
-    a.chunks = a.slots = 1;
+    a.chunks = 1;
     a.outs = y->dims[AXIS_C];
+    a.added = s.last->input_count > 1 ? a.outs / UNIT_MIDDLE : 0;
+    a.slots = a.chunks + a.added;
     activation_limits(&s.middle->as.conv.act, &a.low[1], &a.high[1]);
     activation_limits(&s.last->as.conv.act, &a.low[2], &a.high[2]);
     activation_limits(&s.next->as.conv.act, &a.next_low, &a.next_high);
@@ -75,10 +78,15 @@ status prepare(const prepare_context *context, const network *net, work *w)
 status enqueue(const work *w, const network *net, const run *r)
 {
     const next_steps s(net, w->first);
-    conv_next_arguments a = static_cast<const plan<conv_next_arguments> *>(w->state)->arguments;
+    const plan<conv_next_arguments> *made =
+        static_cast<const plan<conv_next_arguments> *>(w->state);
+    conv_next_arguments a = made->arguments;
+    CUtensorMap h, residual = {};
+    TRY(map_tiles(made, net, s.middle->inputs[0], 1, s.middle, r, &h));
+    if (a.added) TRY(map_tiles(made, net, s.last->inputs[1], 0, s.last, r, &residual));
     a.thinned = static_cast<__half *>(tensor_at(net, s.pool->output, r));
     a.z = static_cast<__half *>(tensor_at(net, s.next->output, r));
-    return enqueue_unit(w, net, s.middle, s.last, r, a);
+    return launch_unit<conv_next_arguments>(w, net, r, h, residual, a);
 }
 
 // As unit_estimate, but y only goes in, as the residual.

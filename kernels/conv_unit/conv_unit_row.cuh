@@ -48,8 +48,8 @@ inline bool is_3x3(const step *s)
     return s->op == OP_CONV && s->input_count == 1;
 }
 
-// The three convolutions from s on, whatever the last one adds.
-inline bool is_unit(const network *net, const step *s)
+// The three convolutions from s on, the last of which adds this tensor or nothing.
+inline bool is_unit(const network *net, const step *s, int shortcut)
 {
     const step *middle = s + 1, *last = s + 2;
     if (!conv_is_pointwise(s) || !is_3x3(middle) || !conv_is_pointwise(last)) return false;
@@ -58,8 +58,7 @@ inline bool is_unit(const network *net, const step *s)
            fits(net, middle, UNIT_MIDDLE, UNIT_MIDDLE) && fits(net, last, UNIT_MIDDLE, outs) &&
            s->input_count == 1 && middle->inputs[0] == s->output &&
            last->inputs[0] == middle->output &&
-           (last->input_count == 1 ||
-            (last->inputs[1] != s->output && last->inputs[1] != middle->output));
+           (last->input_count == 1 || last->inputs[1] == shortcut);
 }
 
 // A pooling that keeps the pixels of y that kernels write once more.
@@ -78,6 +77,7 @@ inline conv_unit_arguments shape_of(const network *net, const step *s, bool proj
     const tensor *y = &net->tensors[s[2].output];
     conv_unit_arguments a = {};
     a.projected = projected;
+    a.adds_x = !projected && s[2].input_count > 1;
     a.height = y->dims[AXIS_H];
     a.width = y->dims[AXIS_W];
     a.chunks = s->as.conv.in_channels / UNIT_MIDDLE;
@@ -203,22 +203,41 @@ status prepare_unit(const prepare_context *context, const network *net, const st
     return work_keep(w, &made, sizeof made);
 }
 
-// `s`, `last`: the steps that read x and add the residual; `a`: the plan's arguments, with what
-// else is in the arena than these.
+// A map of a tensor that a step reads: boxes of 64 channels of a tile and of `around` pixels on all
+// its sides.
 template <typename A>
-status enqueue_unit(const work *w, const network *net, const step *s, const step *last,
-                    const run *r, A a)
+status map_tiles(const plan<A> *made, const network *net, int tensor, int around, const step *s,
+                 const run *r, CUtensorMap *map)
+{
+    const A &a = made->arguments;
+    return map_pixels(made->encode, tensor_at(net, tensor, r), net->tensors[tensor].dims,
+                      UNIT_MIDDLE, a.tile_width + 2 * around, a.tile_height + 2 * around,
+                      map_permuted(UNIT_ROW), s, map);
+}
+
+// The kernel's operands: maps, then the plan's arguments with what is in the arena.
+template <typename A, typename... OPERANDS>
+status launch_unit(const work *w, const network *net, const run *r, const OPERANDS &...operands)
 {
     const plan<A> *made = static_cast<const plan<A> *>(w->state);
-    CUtensorMap x; // boxes of 64 channels of a tile and the pixels around it
-    TRY(map_pixels(made->encode, tensor_at(net, s->inputs[0], r), net->tensors[s->inputs[0]].dims,
-                   UNIT_MIDDLE, a.tile_width + 2, a.tile_height + 2, map_permuted(UNIT_ROW), s,
-                   &x));
-    if (!a.projected && last->input_count > 1)
-        a.residual = static_cast<const __half *>(tensor_at(net, last->inputs[1], r));
     return cuda_launch_check(launch_kernel(r, made->kernel->kernel, dim3(made->blocks),
-                                           dim3(made->threads), made->shared_bytes, x, a),
+                                           dim3(made->threads), made->shared_bytes, operands...),
                              w, net);
+}
+
+// Of the unit from s on; `thinned`: NULL, or where its thinned results go.
+inline status enqueue_unit(const work *w, const network *net, const step *s, const run *r,
+                           void *thinned)
+{
+    const plan<conv_unit_arguments> *made =
+        static_cast<const plan<conv_unit_arguments> *>(w->state);
+    const step *last = s + 2;
+    conv_unit_arguments a = made->arguments;
+    CUtensorMap x;
+    TRY(map_tiles(made, net, s->inputs[0], 1, s, r, &x));
+    a.y = static_cast<__half *>(tensor_at(net, last->output, r));
+    a.thinned = static_cast<__half *>(thinned);
+    return launch_unit<conv_unit_arguments>(w, net, r, x, a);
 }
 
 const double unit_bytes_us = 3e6;

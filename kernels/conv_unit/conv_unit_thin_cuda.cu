@@ -11,7 +11,7 @@ namespace
 int covers(const network *net, int first, precision)
 {
     const step *s = &net->steps[first];
-    if (first + 4 > net->step_count || !is_unit(net, s)) return 0;
+    if (first + 4 > net->step_count || !is_unit(net, s, s->inputs[0])) return 0;
     return is_thinning(net, s + 3, s[2].output) ? 4 : 0;
 }
 
@@ -40,10 +40,7 @@ status prepare(const prepare_context *context, const network *net, work *w)
 status enqueue(const work *w, const network *net, const run *r)
 {
     const step *s = &net->steps[w->first];
-    conv_unit_arguments a = static_cast<const plan<conv_unit_arguments> *>(w->state)->arguments;
-    a.y = static_cast<__half *>(tensor_at(net, s[2].output, r));
-    a.thinned = static_cast<__half *>(tensor_at(net, s[3].output, r));
-    return enqueue_unit(w, net, s, s + 2, r, a);
+    return enqueue_unit(w, net, s, r, tensor_at(net, s[3].output, r));
 }
 
 // The unit's, and what is written more.
@@ -62,7 +59,7 @@ extern "C" const row conv_unit_thin_cuda = {
     .least_compute = 90,
     .covers = covers,
     .variants = variants,
-    .revision = 1,
+    .revision = 2,
     .prepare = prepare,
     .enqueue = enqueue,
     .release = work_release,

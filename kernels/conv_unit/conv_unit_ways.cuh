@@ -12,8 +12,8 @@ namespace
 
 // A: conv_unit_arguments, or conv_next_arguments.
 template <typename A> struct unit_kernel {
-    int rows;
-    void (*kernel)(CUtensorMap, A);
+    int rows, most_groups;
+    typename A::kernel kernel;
 };
 
 const int KERNELS = 3; // of a kind of unit
@@ -21,11 +21,10 @@ template <typename A> using unit_kernels = const unit_kernel<A>[KERNELS];
 
 template <bool PROJECTED, bool THINNED>
 unit_kernels<conv_unit_arguments> kernels = {
-    {64, conv_unit<64, PROJECTED, THINNED>},
-    {96, conv_unit<96, PROJECTED, THINNED>},
-    {UNIT_MOST_ROWS, conv_unit<UNIT_MOST_ROWS, PROJECTED, THINNED>}};
-const int MOST_WAYS = KERNELS * conv_unit_arguments::MOST_GROUPS,
-          MOST_STAGES = UNIT_MOST_CHUNKS + 1;
+    {64, unit_groups<PROJECTED>, conv_unit<64, PROJECTED, THINNED>},
+    {96, unit_groups<PROJECTED>, conv_unit<96, PROJECTED, THINNED>},
+    {UNIT_MOST_ROWS, unit_groups<PROJECTED>, conv_unit<UNIT_MOST_ROWS, PROJECTED, THINNED>}};
+const int MOST_WAYS = KERNELS * unit_groups<true>, MOST_STAGES = UNIT_MOST_CHUNKS + 1;
 
 template <typename A> struct unit_way {
     const unit_kernel<A> *kernel;
@@ -91,7 +90,7 @@ void add_ways(const A &shape, int pictures, const unit_kernel<A> &k, const cuda_
 {
     A a = shape;
     choose_tile(&a, pictures, k.rows);
-    for (int groups = A::MOST_GROUPS; groups >= 1; groups--) {
+    for (int groups = k.most_groups; groups >= 1; groups--) {
         a.stages = MOST_STAGES;
         while (shared_bytes(a, k.rows, groups) > g.block_shared_bytes) a.stages--;
         if (a.stages < 2) continue;

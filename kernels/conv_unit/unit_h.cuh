@@ -9,11 +9,19 @@
 #include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
+// What of a stage of x is added to y, if anything is.
+__device__ inline void unit_keep(const conv_unit_arguments &a, const unit_part &part, unsigned rows,
+                                 unit_values &kept)
+{
+    if (a.adds_x) unit_read(rows, {part.middle_row(0), part.middle_row(1)}, kept);
+}
+
 // sums[j]: 16 channels of a warp by 8 pixels. All chunks but the last are left, and the products
-// are done.
-template <int ROWS>
+// are done. KEEPS: `kept` gets x at the thread's pixels; if not, x has one chunk.
+template <int ROWS, bool KEEPS>
 __device__ unsigned unit_multiply_x(float (&sums)[ROWS / 8][4], const conv_unit_arguments &a,
-                                    unit_ring<ROWS> &ring, unsigned filter, unsigned biases)
+                                    const unit_part &part, unit_ring<ROWS> &ring, unsigned filter,
+                                    unsigned biases, unit_values (&kept)[UNIT_MOST_CHUNKS])
 {
     int lane = threadIdx.x % 32, channel = threadIdx.x / 32 % 4 * 16 + lane / 4;
     float first = load_shared_float(biases + channel * 4);
@@ -24,14 +32,20 @@ __device__ unsigned unit_multiply_x(float (&sums)[ROWS / 8][4], const conv_unit_
         sums[j][2] = sums[j][3] = second;
     }
     unsigned rows = 0;
-    for (int chunk = 0; chunk < a.chunks; chunk++) {
+    auto multiply = [&](int chunk) {
         rows = ring.await();
         uint64_t channels = describe_rows(filter + chunk * UNIT_FILTER);
         uint64_t pixels = describe_rows(rows);
         begin_products();
         multiply_rows<UNIT_MIDDLE>(sums, channels, pixels);
         end_products();
-        if (chunk == 0) continue;
+    };
+    multiply(0);
+    if (KEEPS) unit_keep(a, part, rows, kept[0]);
+#pragma unroll
+    for (int chunk = 1; chunk < (KEEPS ? UNIT_MOST_CHUNKS : 1) && chunk < a.chunks; chunk++) {
+        multiply(chunk);
+        if (KEEPS) unit_keep(a, part, rows, kept[chunk]);
         wait_for_products<1>();
         ring.leave();
     }

@@ -7,6 +7,7 @@
 #define POSENET_KERNELS_CONV_UNIT_UNIT_PART_CUH
 
 #include "kernels/conv_unit/unit_ring.cuh"
+#include "kernels/cuda/mma.cuh"
 
 struct unit_part {
     int wide; // pixels from one line of h to the next
@@ -64,6 +65,13 @@ struct unit_part {
         return *line != NOWHERE;
     }
 
+    // The row of a stage that one of these pixels is, any where there is none.
+    __device__ int middle_row(int i) const
+    {
+        int line, column;
+        return find(i, &line, &column) ? (line + 1) * wide + column + 1 : 0;
+    }
+
   private:
     static const int NOWHERE = 0xff; // tiles have fewer lines
 
@@ -76,5 +84,18 @@ struct unit_part {
         return 3 + j / 2 * 3;
     }
 };
+
+// 64 channels of the two pixels whose sums a thread has, 8 in every 32: [half * 2 + pixel].
+typedef uint4 unit_values[4];
+
+// From these rows of a stage that the copy engine has filled, whose pieces it turns by the row.
+__device__ inline void unit_read(unsigned stage, const int2 &rows, unit_values &values)
+{
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int row = i % 2 ? rows.y : rows.x, piece = i / 2 * 4 + threadIdx.x % 4;
+        values[i] = load_shared(stage + row * UNIT_ROW + (piece ^ (row & 7)) * 16);
+    }
+}
 
 #endif

@@ -10,20 +10,20 @@ struct conv_unit_arguments {
     const unsigned char *filters[3]; // conv_cuda_pack_rows; the last one's channels turned
     const unsigned char *projection; // the shortcut's, as the last one's; if `projected`
     const float *biases[4];          // or NULL; [3]: the shortcut's
-    const __half *residual;          // or NULL; y's dims
     __half *y;
     __half *thinned; // every UNIT_EVERY-th pixel of every such line of y, once more; or NULL
     int thin_height, thin_width;
-    int projected;
+    int projected, adds_x;           // what the shortcut is, if there is one
     int height, width, chunks, outs; // chunks: of 64 of x's channels
-    int slots;                       // stages that a tile takes: for chunks, and for h if made here
-    int tile_height, tile_width;     // pixels of y
-    int across, down, tiles;         // of them in a line, in a column of a picture, and in all
-    int stages;                      // of a warpgroup's ring
+    int added;                       // such chunks of the residual that come to stages, too
+    int slots;                   // stages that a tile takes: chunks, added, h if it is made here
+    int tile_height, tile_width; // pixels of y
+    int across, down, tiles;     // of them in a line, in a column of a picture, and in all
+    int stages;                  // of a warpgroup's ring
     float low[3], high[3];
 
-    static constexpr bool NEXT = false;   // whether these are conv_next_arguments
-    static constexpr int MOST_GROUPS = 3; // warpgroups of a block
+    typedef void (*kernel)(CUtensorMap, conv_unit_arguments);
+    static constexpr bool NEXT = false; // whether these are conv_next_arguments
 };
 
 enum {
@@ -74,16 +74,16 @@ struct unit_place {
 };
 
 // A warpgroup's stages, round and round. Of each of its tiles they get x's chunks, 64 channels of
-// the tile and of the pixels around it, from the copy engine, then what the first convolution, if
-// it is here, makes of them, from the warpgroup.
+// the tile and of the pixels around it, and the residual's, of the tile alone, from the copy
+// engine; then what the first convolution, if it is here, makes of x, from the warpgroup.
 template <int ROWS> class unit_ring
 {
     static const int BYTES = ROWS * UNIT_ROW;
     const conv_unit_arguments &a_;
-    const CUtensorMap *x_;
+    const CUtensorMap *x_, *residual_;
     unsigned stages_, barriers_, phases_ = 0; // bit i: of stage i
     int stage_ = 0;
-    int tile_, apart_, chunk_ = 0, free_ = 0; // what is requested next, and to where
+    int tile_, apart_, slot_ = 0, free_ = 0; // what is requested next, and to where
 
     static __device__ bool one_thread()
     {
@@ -95,28 +95,36 @@ template <int ROWS> class unit_ring
         return stage + 1 == a_.stages ? 0 : stage + 1;
     }
 
+    __device__ void copy(const CUtensorMap *map, int chunk, int around)
+    {
+        unit_place to(a_, tile_);
+        unsigned barrier = barriers_ + free_ * 8;
+        int pixels = (a_.tile_height + 2 * around) * (a_.tile_width + 2 * around);
+        expect_bytes(barrier, pixels * UNIT_ROW);
+        copy_window(stages_ + free_ * BYTES, map, chunk * UNIT_MIDDLE, to.x - around, to.y - around,
+                    to.picture, barrier);
+    }
+
     __device__ void request()
     {
         if (tile_ >= a_.tiles) return;
-        if (chunk_ < a_.chunks) {
-            unit_place to(a_, tile_);
-            unsigned barrier = barriers_ + free_ * 8;
-            expect_bytes(barrier, (a_.tile_height + 2) * (a_.tile_width + 2) * UNIT_ROW);
-            copy_window(stages_ + free_ * BYTES, x_, chunk_ * UNIT_MIDDLE, to.x - 1, to.y - 1,
-                        to.picture, barrier);
-        }
+        if (slot_ < a_.chunks)
+            copy(x_, slot_, 1);
+        else if (slot_ < a_.chunks + a_.added)
+            copy(residual_, slot_ - a_.chunks, 0);
         free_ = after(free_);
-        if (++chunk_ < a_.slots) return;
-        chunk_ = 0;
+        if (++slot_ < a_.slots) return;
+        slot_ = 0;
         tile_ += apart_;
     }
 
   public:
     // Of all warpgroups' stages and barriers; the warpgroup's first tile, and how far it is to the
-    // next.
-    __device__ unit_ring(const conv_unit_arguments &a, const CUtensorMap *x, unsigned stages,
-                         unsigned barriers, int tile, int apart)
-        : a_(a), x_(x), tile_(tile), apart_(apart)
+    // next. `residual`: any where none is added.
+    __device__ unit_ring(const conv_unit_arguments &a, const CUtensorMap *x,
+                         const CUtensorMap *residual, unsigned stages, unsigned barriers, int tile,
+                         int apart)
+        : a_(a), x_(x), residual_(residual), tile_(tile), apart_(apart)
     {
         int group = threadIdx.x / 128;
         stages_ = stages + group * a.stages * BYTES;

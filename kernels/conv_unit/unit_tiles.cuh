@@ -9,17 +9,19 @@
 #include "kernels/cuda/mma.cuh"
 
 // A are conv_unit_arguments, or some that have more, with the functions unit_layout_of,
-// unit_fetch_filters (one thread's) and unit_fetch_biases; `shared` is dynamic shared memory.
+// unit_fetch_filters (one thread's) and unit_fetch_biases; `shared` is dynamic shared memory,
+// `residual` any where none is added by the ring.
 // compute(layout, where it begins, part, ring, tile) is called for every tile.
 template <int ROWS, typename A, typename COMPUTE>
-__device__ void unit_tiles(const A &a, const CUtensorMap *x, unsigned char *shared,
-                           const COMPUTE &compute)
+__device__ void unit_tiles(const A &a, const CUtensorMap *x, const CUtensorMap *residual,
+                           unsigned char *shared, const COMPUTE &compute)
 {
     int group = threadIdx.x / 128, groups = blockDim.x / 128;
     const auto l = unit_layout_of(a, ROWS, groups);
     unsigned start = shared_address(shared), base = (start + UNIT_ALIGN - 1) & ~(UNIT_ALIGN - 1u);
     if (threadIdx.x == 0) {
         fetch_map(x);
+        if (a.added) fetch_map(residual);
         for (int i = 0; i < UNIT_WEIGHTS + groups * a.stages; i++)
             make_barrier(base + l.barriers + i * 8);
         show_barriers();
@@ -30,7 +32,8 @@ __device__ void unit_tiles(const A &a, const CUtensorMap *x, unsigned char *shar
     wait_for_previous();
 
     int first = group * gridDim.x + blockIdx.x, apart = groups * gridDim.x;
-    unit_ring<ROWS> ring(a, x, base + l.stages, base + l.barriers + UNIT_WEIGHTS * 8, first, apart);
+    unit_ring<ROWS> ring(a, x, residual, base + l.stages, base + l.barriers + UNIT_WEIGHTS * 8,
+                         first, apart);
     ring.begin();
     unit_part part(a);
     for (int tile = first; tile < a.tiles; tile += apart) {

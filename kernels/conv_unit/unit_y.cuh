@@ -122,22 +122,6 @@ struct unit_target {
     }
 };
 
-// 64 channels of a thread's pixels: [half * 2 + pixel].
-typedef uint4 unit_values[4];
-
-// The residual from channel `from` on; zeros where there is none.
-__device__ inline void unit_load_residual(const conv_unit_arguments &a, const unit_target &to,
-                                          int from, unit_values &residual)
-{
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        residual[i] = {};
-        if (a.residual && from < a.outs && to.pixel[i % 2] >= 0)
-            residual[i] = *reinterpret_cast<const uint4 *>(
-                a.residual + to.at(to.pixel[i % 2], a.outs) + from + i / 2 * 32);
-    }
-}
-
 // Begins with the biases.
 __device__ inline void unit_set_biases(unit_sums &sums, unsigned biases)
 {
