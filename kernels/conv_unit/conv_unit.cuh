@@ -15,7 +15,8 @@
 // tile and its surroundings have; h goes to shared memory. The others have pixels as rows, which
 // come from registers: h's by any offset there, and m's where the sums already are. The last
 // filter's channels are turned so that a lane's sums are of eight neighbours (unit_column): results
-// and residual move between registers and memory, 64 bytes of a pixel at a time.
+// go to memory 64 bytes of a pixel at a time, and x, where it is added, comes so from its stages
+// and waits in registers.
 #ifndef POSENET_KERNELS_CONV_UNIT_CONV_UNIT_CUH
 #define POSENET_KERNELS_CONV_UNIT_CONV_UNIT_CUH
 
@@ -77,30 +78,27 @@ __device__ void unit_compute(const conv_unit_arguments &a, const unit_layout &l,
             int middle = part.row + part.wide + 1; // turned by the copy engine
             unit_load_pixels(x, rows, middle, middle & 7);
         }
-        ring.leave();
         h = ring.take();
         unit_write_h<ROWS>(a, part, sums, inside, h);
     }
     show_writes();
-    ring.meet();
+    ring.leave(); // all have written, too
     unit_target to(a, part, tile);
     wait_for_bytes(barriers + 8, 0);
     {
         unit_sums sums;
         unit_multiply_h<false>(sums, part, h, base + l.filters[1], biases + UNIT_MIDDLE * 4);
-        ring.leave();
         unit_pack_m(a, sums, m);
     }
     wait_for_bytes(barriers + 16, 0);
-    unit_multiply_m<PROJECTED, THINNED>(a, m, x, residual, to, base + l.filters[2],
+    unit_multiply_m<PROJECTED, THINNED>(a, ring, m, x, residual, to, base + l.filters[2],
                                         base + l.projection, biases + 2 * UNIT_MIDDLE * 4);
 }
 
-// Warpgroups of a block: as many as there are registers for.
+// Warpgroups of a block: as many as there are registers for, which hold x where it is added.
 template <bool PROJECTED> constexpr int unit_groups = PROJECTED ? 3 : 2;
 
-// Blocks: any number up to a.tiles; threads: 128 a warpgroup of at most
-// unit_groups. Shared memory: room to align,
+// Blocks: any number up to a.tiles; threads: 128 a warpgroup. Shared memory: room to align,
 // unit_layout. ROWS: of a stage, at least the pixels of a tile and around it. x's map: boxes of 64
 // channels of these.
 template <int ROWS, bool PROJECTED, bool THINNED>

@@ -126,6 +126,7 @@ __device__ void next_multiply_m(const conv_next_arguments &a, const next_layout 
         end_products();
     };
     multiply(0);
+    ring.leave(); // h's stage
     unit_set_biases(z, biases + a.outs * 4);
 #pragma unroll
     for (int chunk = 0; chunk < UNIT_MOST_CHUNKS; chunk++) {
@@ -135,13 +136,13 @@ __device__ void next_multiply_m(const conv_next_arguments &a, const next_layout 
         unit_settle(sums); // z's are done, too
 #pragma unroll
         for (int i = 0; i < 4; i++) y[i] = unit_finish(a, sums, i / 2, i % 2, residual[i]);
-        if (a.added) ring.leave();
         next_take_rows(y, rows);
         bool more = chunk + 1 < UNIT_MOST_CHUNKS && (chunk + 1) * UNIT_MIDDLE < a.outs;
         if (more) multiply(chunk + 1);
         begin_products();
         unit_multiply(z, rows, base + l.next_filter + chunk * UNIT_FILTER);
         end_products();
+        if (a.added) ring.leave();
         unit_store(a.thinned + chunk * UNIT_MIDDLE, to.kept, a.outs, y);
         if (!more) break;
     }
@@ -163,7 +164,6 @@ __device__ void unit_compute(const conv_next_arguments &a, const next_layout &l,
     {
         unit_sums sums;
         unit_multiply_h<true>(sums, part, h, base + l.taps, base + l.biases);
-        ring.leave();
         unit_pack_m(a, sums, m);
     }
     wait_for_bytes(barriers + 8, 0);

@@ -74,7 +74,7 @@ double cost_of(const A &a, const unit_kernel<A> &k, int groups, int multiprocess
     const double start = 3000, chunk_wait = 400, turn = 1.15, shared_a_clock = 128;
     double first = A::NEXT ? 0 : a.chunks * (k.rows * 2.0 + 64), outs = a.outs * 2.0;
     double products = first + UNIT_TAPS * 128 + outs * (1 + a.projected + A::NEXT);
-    double moved = k.rows * UNIT_ROW * (a.slots + 0.0) + UNIT_PIXELS * a.outs * 4.0;
+    double moved = k.rows * UNIT_ROW * static_cast<double>(a.slots) + UNIT_PIXELS * a.outs * 4.0;
     double alone = products + 1500 + a.chunks * chunk_wait + outs;
     double shared = (products + moved / shared_a_clock) * turn;
     double tiles = divided(a.tiles, multiprocessors),

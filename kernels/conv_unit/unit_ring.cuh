@@ -83,7 +83,9 @@ template <int ROWS> class unit_ring
     const CUtensorMap *x_, *residual_;
     unsigned stages_, barriers_, phases_ = 0; // bit i: of stage i
     int stage_ = 0;
-    int tile_, apart_, slot_ = 0, free_ = 0; // what is requested next, and to where
+    // What is requested next, and to where. Divisions for each request would hold the warp up.
+    int tile_, apart_, slot_ = 0, free_ = 0;
+    unit_place place_; // of tile_
 
     static __device__ bool one_thread()
     {
@@ -97,12 +99,11 @@ template <int ROWS> class unit_ring
 
     __device__ void copy(const CUtensorMap *map, int chunk, int around)
     {
-        unit_place to(a_, tile_);
         unsigned barrier = barriers_ + free_ * 8;
         int pixels = (a_.tile_height + 2 * around) * (a_.tile_width + 2 * around);
         expect_bytes(barrier, pixels * UNIT_ROW);
-        copy_window(stages_ + free_ * BYTES, map, chunk * UNIT_MIDDLE, to.x - around, to.y - around,
-                    to.picture, barrier);
+        copy_window(stages_ + free_ * BYTES, map, chunk * UNIT_MIDDLE, place_.x - around,
+                    place_.y - around, place_.picture, barrier);
     }
 
     __device__ void request()
@@ -116,6 +117,7 @@ template <int ROWS> class unit_ring
         if (++slot_ < a_.slots) return;
         slot_ = 0;
         tile_ += apart_;
+        place_ = unit_place(a_, tile_);
     }
 
   public:
@@ -124,7 +126,7 @@ template <int ROWS> class unit_ring
     __device__ unit_ring(const conv_unit_arguments &a, const CUtensorMap *x,
                          const CUtensorMap *residual, unsigned stages, unsigned barriers, int tile,
                          int apart)
-        : a_(a), x_(x), residual_(residual), tile_(tile), apart_(apart)
+        : a_(a), x_(x), residual_(residual), tile_(tile), apart_(apart), place_(a, tile)
     {
         int group = threadIdx.x / 128;
         stages_ = stages + group * a.stages * BYTES;

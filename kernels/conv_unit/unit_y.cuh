@@ -161,12 +161,13 @@ __device__ inline void unit_store(__half *from, const int (&pixels)[2], int chan
                                        i / 2 * 32) = out[i];
 }
 
-// The next 64 channels' products begin before these are stored.
-template <bool PROJECTED, bool THINNED>
-__device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels &m,
-                                const unit_pixels &x, const unit_values *residual,
-                                const unit_target &to, unsigned filter, unsigned projection,
-                                unsigned biases)
+// The next 64 channels' products begin before these are stored, and the first ones before the stage
+// of h is left.
+template <bool PROJECTED, bool THINNED, int ROWS>
+__device__ void unit_multiply_m(const conv_unit_arguments &a, unit_ring<ROWS> &ring,
+                                const unit_pixels &m, const unit_pixels &x,
+                                const unit_values *residual, const unit_target &to, unsigned filter,
+                                unsigned projection, unsigned biases)
 {
     unit_sums sums;
     auto multiply = [&](int chunk) {
@@ -177,6 +178,7 @@ __device__ void unit_multiply_m(const conv_unit_arguments &a, const unit_pixels 
         end_products();
     };
     multiply(0);
+    ring.leave();
 #pragma unroll
     for (int chunk = 0; chunk < UNIT_MOST_CHUNKS; chunk++) {
         unit_values out;
