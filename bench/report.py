@@ -17,7 +17,7 @@ import re
 import sys
 
 from report_plots import draw_all
-from report_records import load, newest, repeated
+from report_records import case, load, newest, repeated
 from report_tables import details, in_flight, rooflines, table, targets
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -50,8 +50,8 @@ def main():
         chosen = of(group)
         if not chosen or name != group:
             return details(chosen) if chosen else ""
-        commits = {raw["commit"] for raw in chosen}
-        return table(chosen, repeated(r for r in raws if r.get("group") == group and r["commit"] in commits))
+        shown = {(raw["commit"], case(raw)) for raw in chosen}
+        return table(chosen, repeated(r for r in raws if r.get("group") == group and (r["commit"], case(r)) in shown))
 
     def fill(match):
         text = text_of(match.group(2))
