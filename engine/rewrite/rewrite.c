@@ -1,15 +1,7 @@
+/* Which rewrites there are, and in which order. */
 #include "engine/rewrite/rewrite.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-enum { JOINED_BYTES = 2000 }; /* of names; a hostile file could ask for far more */
-
-const char *rewrite_join_names(pool *p, const char *a, const char *b)
-{
-    if (strlen(a) > JOINED_BYTES) return a;
-    return pool_format(p, "%s, %.*s", a, JOINED_BYTES, b);
-}
 
 /* Fills `uses`, whose arrays have room for all values. */
 static void find_uses(const graph *g, value_uses *uses)
@@ -69,25 +61,6 @@ static void find_readers(network_index *x, const lowered *out)
         x->producer[s->output] = i;
         for (int k = 0; k < s->input_count; k++) x->readers[s->inputs[k]]++;
     }
-}
-
-int network_sole_producer(const network_index *x, int tensor)
-{
-    return x->readers[tensor] == 1 ? x->producer[tensor] : -1;
-}
-
-status network_merge(network_index *x, int first, int second, int late, const step *merged)
-{
-    step *steps = x->net->steps;
-    const char *names = rewrite_join_names(x->pool, steps[first].nodes, steps[second].nodes);
-    if (!names) return STATUS_MEMORY;
-    int output = steps[second].output, place = late ? second : first;
-    steps[place] = *merged;
-    steps[place].output = output;
-    steps[place].nodes = names;
-    x->dead[late ? first : second] = 1;
-    x->producer[output] = place;
-    return STATUS_OK;
 }
 
 status network_rewrite(lowered *out, pool *p)
